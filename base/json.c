@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/base.h"
+
+/* Counts nesting and values in the raw bytes. It need not understand malformed JSON, which the
+ * decoder refuses afterwards; it only must never count less than jansson would allocate. */
+static enum ct_status scan(const char *bytes, size_t length, struct ct_json_limits limits,
+                           struct ct_error *err)
+{
+    unsigned depth = 0;
+    unsigned values = 1;
+    bool in_string = false;
+    for (size_t i = 0; i < length; i++) {
+        char c = bytes[i];
+        if (in_string) {
+            if (c == '\\')
+                i++;
+            else if (c == '"')
+                in_string = false;
+            continue;
+        }
+        switch (c) {
+        case '"':
+            in_string = true;
+            break;
+        case '{':
+        case '[':
+            values++;
+            if (++depth > limits.depth) {
+                ct_error_set(err, "nested deeper than %u levels", limits.depth);
+                return CT_LIMIT;
+            }
+            break;
+        case '}':
+        case ']':
+            if (depth > 0)
+                depth--;
+            break;
+        case ',':
+            values++;
+            break;
+        default:
+            break;
+        }
+        if (values > limits.values) {
+            ct_error_set(err, "more than %u values", limits.values);
+            return CT_LIMIT;
+        }
+    }
+    return CT_OK;
+}
+
+enum ct_status ct_json_decode(const void *bytes, size_t length, struct ct_json_limits limits,
+                              json_t **ret, struct ct_error *err)
+{
+    enum ct_status status = scan(bytes, length, limits, err);
+    if (status != CT_OK)
+        return status;
+    json_error_t where;
+    json_t *json = json_loadb(bytes, length, JSON_REJECT_DUPLICATES, &where);
+    if (json == NULL) {
+        ct_error_set(err, "not JSON at line %d, column %d", where.line, where.column);
+        return json_error_code(&where) == json_error_out_of_memory ? CT_NO_MEMORY : CT_BAD_INPUT;
+    }
+    if (!json_is_object(json)) {
+        json_decref(json);
+        ct_error_set(err, "the top of the document must be an object");
+        return CT_BAD_INPUT;
+    }
+    *ret = json;
+    return CT_OK;
+}
+
+char *ct_json_text(const json_t *json)
+{
+    return json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+}
+
+const char *ct_json_string(const json_t *object, const char *member)
+{
+    return json_string_value(json_object_get(object, member));
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef KEEPER_KEEPER_H
+#define KEEPER_KEEPER_H
+
+/* The keeper: authenticates, authorises, decides, logs and unseals. It takes requests from a link
+ * to the front, gathers them into batches, one transaction each, and answers after the commit. */
+
+#include "base/base.h"
+#include "keeper/message.h"
+
+struct keeper;
+
+struct keeper_options {
+    const char *database;    /* libpq connection string, role casetrace_keeper */
+    const char *keyring;     /* path, readable by the keeper's user alone */
+    const char *anchor;      /* path of the last checkpoint released; its folder must be writable */
+    const char *name;        /* this host, as takeover entries name it */
+    unsigned batch_count;    /* requests in a batch, at most */
+    unsigned batch_weight;   /* rows plus look-ups in a batch, at most */
+    unsigned queue_count;    /* requests waiting, at most; more get 503 overloaded */
+    double pi0;              /* prior probability that the firearm is not registered */
+    bool shared_user;        /* front and keeper run as one user: /readyz says so */
+};
+
+/* Opens the keyring, connects and starts the threads. A database that does not answer is not an
+ * error: requests get 503 until it does. Copies what it needs of options.
+ * Owner:  *ret is the caller's, keeper_stop().
+ * Errors: CT_CRYPTO or CT_IO (keyring), CT_STALE (schema not current, or the log's head does not
+ *         extend the anchor): err->text says what to do. Must not be started then. */
+enum ct_status keeper_start(const struct keeper_options *options, struct keeper **ret,
+                            struct ct_error *err) CT_MUST_CHECK;
+
+/* Uses fd as the link to the front from now on and closes the one before; what was asked on that
+ * one is not answered. Takes fd. Threads: one at a time. */
+void keeper_link(struct keeper *keeper, int fd_take, const uint8_t boot[MESSAGE_BOOT_BYTES]);
+
+/* A descriptor that becomes readable when the keeper must end by itself (log forked, taken over by
+ * another writer, schema changed). keeper_exit_reason() says why. */
+int keeper_exit_fd(const struct keeper *keeper);
+const char *keeper_exit_reason(const struct keeper *keeper);
+
+/* Ends the batches that run, answers what waits with 503 and frees everything. NULL is safe. */
+void keeper_stop(struct keeper *keeper);
+
+#endif

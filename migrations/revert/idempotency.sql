@@ -1,0 +1,6 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Revert casetrace:idempotency from pg
+BEGIN;
+DROP TABLE registry.idempotency;
+DELETE FROM registry.applied_change WHERE change = 'idempotency';
+COMMIT;

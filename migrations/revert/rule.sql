@@ -1,0 +1,6 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Revert casetrace:rule from pg
+BEGIN;
+DROP TABLE registry.rule;
+DELETE FROM registry.applied_change WHERE change = 'rule';
+COMMIT;

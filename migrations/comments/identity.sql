@@ -6,6 +6,7 @@ COMMENT ON COLUMN registry.organization.id IS 'random; shown as org_…; chosen 
 COMMENT ON COLUMN registry.organization.name IS 'as the administrator wrote it; written by create_organization';
 COMMENT ON COLUMN registry.organization.kind IS
     'what it is in the trade or the state; decides what its records may be; written by create_organization';
+COMMENT ON COLUMN registry.organization.contact IS 'whom an agency asks about its codes; null when none was given; written by create_organization';
 COMMENT ON COLUMN registry.organization.batch_id IS 'batch that recorded the row; with ordinal it names the log entry';
 COMMENT ON COLUMN registry.organization.ordinal IS 'position of the request in its batch, from 1; entry = first_idx + ordinal - 1';
 COMMENT ON COLUMN registry.organization.recorded_at IS 'when the row was recorded, UTC; set by the database';
@@ -48,7 +49,7 @@ COMMENT ON TABLE registry.account_standing IS
     'changes of an account''s standing, insert-only; the highest seq holds, no row means active';
 COMMENT ON COLUMN registry.account_standing.account_id IS 'whose standing; written with the change';
 COMMENT ON COLUMN registry.account_standing.seq IS 'from 1 in each account, so that two changes cannot both be the last';
-COMMENT ON COLUMN registry.account_standing.state IS 'active, suspended (may come back) or closed';
+COMMENT ON COLUMN registry.account_standing.state IS 'active or disabled';
 COMMENT ON COLUMN registry.account_standing.reason IS 'why, in the administrator''s words';
 COMMENT ON COLUMN registry.account_standing.recorded_by IS 'account that decided; null when the system did';
 COMMENT ON COLUMN registry.account_standing.batch_id IS 'batch that recorded the row; with ordinal it names the log entry';
@@ -78,7 +79,7 @@ COMMENT ON COLUMN registry.credential.account_id IS 'whose credential; written b
 COMMENT ON COLUMN registry.credential.kind IS 'api_key; other kinds come with their own columns';
 COMMENT ON COLUMN registry.credential.key_digest IS
     'BLAKE2b-256 of the key''s 32 random bytes under the keyring''s credential key; written by create_account_key';
-COMMENT ON COLUMN registry.credential.label IS 'the administrator''s own note, to tell keys apart';
+COMMENT ON COLUMN registry.credential.name IS 'the administrator''s own note, to tell keys apart';
 COMMENT ON COLUMN registry.credential.expires_at IS 'from this time on it is refused, UTC; null = until revoked';
 COMMENT ON COLUMN registry.credential.created_by IS 'account that made it; null for the first administrator''s';
 COMMENT ON COLUMN registry.credential.batch_id IS 'batch that recorded the row; with ordinal it names the log entry';

@@ -13,11 +13,14 @@ CREATE TABLE registry.organization (
     id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     name        text NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
     kind        text NOT NULL CHECK (kind IN ('agency', 'manufacturer', 'importer', 'distributor', 'dealer',
-                    'gunsmith', 'component_producer', 'laboratory', 'audit_office', 'state_authority')),
+                    'gunsmith', 'component_producer', 'laboratory', 'audit_office', 'authority')),
+    contact     text CHECK (length(contact) BETWEEN 1 AND 200),
     batch_id    uuid NOT NULL,
     ordinal     integer NOT NULL CHECK (ordinal >= 1),
     recorded_at timestamptz NOT NULL DEFAULT now()
 );
+
+CREATE INDEX organization_name ON registry.organization (name, id);
 
 CREATE TABLE registry.organization_standing (
     organization_id uuid NOT NULL REFERENCES registry.organization,
@@ -56,12 +59,12 @@ CREATE TABLE registry.account (
     ordinal         integer NOT NULL CHECK (ordinal >= 1),
     recorded_at     timestamptz NOT NULL DEFAULT now()
 );
-CREATE INDEX account_organization ON registry.account (organization_id);
+CREATE INDEX account_organization ON registry.account (organization_id, name, id);
 
 CREATE TABLE registry.account_standing (
     account_id  uuid NOT NULL REFERENCES registry.account,
     seq         integer NOT NULL CHECK (seq >= 1),
-    state       text NOT NULL CHECK (state IN ('active', 'suspended', 'closed')),
+    state       text NOT NULL CHECK (state IN ('active', 'disabled')),
     reason      text NOT NULL,
     recorded_by uuid,
     batch_id    uuid NOT NULL,
@@ -97,7 +100,7 @@ CREATE TABLE registry.credential (
     account_id      uuid NOT NULL REFERENCES registry.account,
     kind            text NOT NULL CHECK (kind IN ('api_key')),
     key_digest      bytea NOT NULL UNIQUE CHECK (octet_length(key_digest) = 32),
-    label           text NOT NULL DEFAULT '' CHECK (length(label) <= 100),
+    name            text NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
     expires_at      timestamptz,
     created_by      uuid REFERENCES registry.account,
     batch_id        uuid NOT NULL,
@@ -111,7 +114,7 @@ CREATE TABLE registry.credential (
     CHECK ((revoked_at IS NULL) = (revoke_batch_id IS NULL)),
     CHECK ((revoked_at IS NULL) = (revoke_ordinal IS NULL))
 );
-CREATE INDEX credential_account ON registry.credential (account_id);
+CREATE INDEX credential_account ON registry.credential (account_id, recorded_at, id);
 
 \ir ../comments/identity.sql
 

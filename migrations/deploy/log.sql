@@ -95,11 +95,11 @@ CREATE TABLE registry.log_search (
     firearm         bytea
 );
 CREATE INDEX log_search_at ON registry.log_search (at, idx);
-CREATE INDEX log_search_account ON registry.log_search (account_id, idx) WHERE account_id IS NOT NULL;
-CREATE INDEX log_search_organization ON registry.log_search (organization_id, idx) WHERE organization_id IS NOT NULL;
-CREATE INDEX log_search_operation ON registry.log_search (operation, idx);
-CREATE INDEX log_search_case ON registry.log_search (case_number, idx) WHERE case_number IS NOT NULL;
-CREATE INDEX log_search_firearm ON registry.log_search (firearm, idx) WHERE firearm IS NOT NULL;
+CREATE INDEX log_search_account ON registry.log_search (account_id, at, idx) WHERE account_id IS NOT NULL;
+CREATE INDEX log_search_organization ON registry.log_search (organization_id, at, idx) WHERE organization_id IS NOT NULL;
+CREATE INDEX log_search_operation ON registry.log_search (operation, at, idx);
+CREATE INDEX log_search_case ON registry.log_search (case_number, at, idx) WHERE case_number IS NOT NULL;
+CREATE INDEX log_search_firearm ON registry.log_search (firearm, at, idx) WHERE firearm IS NOT NULL;
 
 CREATE TABLE registry.fill_state (
     name        text PRIMARY KEY CHECK (name IN ('log_search', 'trace_search', 'code_count')),

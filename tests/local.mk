@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+# Unit tests and fuzz targets: each folder's owner lists them in a file of that folder's name.
+include tests/unit/base.mk
+include tests/unit/microstamp.mk
+include tests/unit/accesslog.mk
+include tests/unit/store.mk
+include tests/unit/auth.mk
+include tests/unit/api.mk
+include tests/unit/keeper.mk
+include tests/unit/server.mk
+include tests/unit/cli.mk
+include tests/fuzz/local.mk
+
+EXTRA_DIST += tests/run tests/lint tests/api tests/fault tests/data tests/schema tests/check_options .ci/run

@@ -203,6 +203,19 @@ enum ct_status message_taken_decode(const uint8_t *payload, size_t length,
     return CT_OK;
 }
 
+/* ---- names ----------------------------------------------------------------------------- */
+
+void message_request_id(const uint8_t boot[MESSAGE_BOOT_BYTES], uint64_t id,
+                        char ret[MESSAGE_REQUEST_ID_TEXT])
+{
+    uint8_t name[16];
+    memcpy(name, boot, 8);
+    for (unsigned i = 0; i < 8; i++)
+        name[8 + i] = (uint8_t)(id >> (8 * (7 - i)));
+    memcpy(ret, "req_", 4);
+    ct_hex_encode(name, sizeof name, ret + 4);
+}
+
 /* ---- streams --------------------------------------------------------------------------- */
 
 void message_reader_init(struct message_reader *reader)

@@ -79,6 +79,14 @@ enum ct_status message_taken_decode(const uint8_t *payload, size_t length,
                                     uint8_t ret_boot[MESSAGE_BOOT_BYTES], uint64_t *ids, size_t max,
                                     size_t *ret_count) CT_MUST_CHECK;
 
+#define MESSAGE_REQUEST_ID_TEXT 37 /* "req_", 32 hex digits and a NUL */
+
+/* The name by which clients and the log know a request: "req_" and the first half of the boot id
+ * and the id, in hex. Both processes make it, so it need not travel. The front gives out ids in an
+ * order that nobody can guess: else two of them would tell how many requests lay between. */
+void message_request_id(const uint8_t boot[MESSAGE_BOOT_BYTES], uint64_t id,
+                        char ret[MESSAGE_REQUEST_ID_TEXT]);
+
 /* Collects frames from a stream socket. */
 struct message_reader {
     struct ct_buf buf;

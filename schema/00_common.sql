@@ -28,6 +28,11 @@ CREATE FUNCTION api.date_text(day date) RETURNS text
     RETURN to_char(day, 'YYYY-MM-DD');
 COMMENT ON FUNCTION api.date_text(date) IS 'YYYY-MM-DD';
 
+CREATE FUNCTION api.today() RETURNS date
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (now() AT TIME ZONE 'UTC')::date;
+COMMENT ON FUNCTION api.today() IS 'the day, UTC, whatever the session''s time zone is';
+
 -- keys that look-ups compare --------------------------------------------------------
 
 CREATE FUNCTION api.letters_digits(written text) RETURNS text
@@ -85,3 +90,22 @@ CREATE FUNCTION api.cursor_index(request jsonb) RETURNS bigint
     RETURN CASE WHEN (request #>> '{query,cursor}') ~ '^(0|[1-9][0-9]{0,17})$'
                 THEN (request #>> '{query,cursor}')::bigint END;
 COMMENT ON FUNCTION api.cursor_index(jsonb) IS 'cursor of a list by index; null when absent or not one of ours';
+
+-- the log -------------------------------------------------------------------------------
+
+CREATE FUNCTION api.log_item(idx bigint, header jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN jsonb_build_object(
+        'index', idx,
+        'at', header -> 'time',
+        'operation', header -> 'operation',
+        'outcome', header -> 'outcome',
+        'status', header -> 'status',
+        'account', nullif(header ->> 'account', ''),
+        'organization', nullif(header ->> 'organization', ''),
+        'licence', nullif(header ->> 'licence', ''),
+        'role', nullif(header ->> 'role', ''),
+        'case_number', header -> 'case_number',
+        'purpose', header -> 'purpose',
+        'request_id', nullif(header ->> 'request_id', ''));
+COMMENT ON FUNCTION api.log_item(bigint, jsonb) IS 'an entry''s header as one row of the list of entries';

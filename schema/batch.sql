@@ -47,8 +47,8 @@ BEGIN
         SELECT o.id, o.name, o.kind,
                (SELECT l.number FROM registry.organization_licence l
                 WHERE l.organization_id = o.id
-                  AND coalesce(l.valid_from, '-infinity') <= current_date
-                  AND coalesce(l.valid_to, 'infinity') >= current_date
+                  AND coalesce(l.valid_from, '-infinity') <= api.today()
+                  AND coalesce(l.valid_to, 'infinity') >= api.today()
                 ORDER BY l.kind, l.valid_from NULLS FIRST, l.key LIMIT 1) AS licence
         FROM (SELECT DISTINCT organization_id FROM live) d
         JOIN registry.organization o ON o.id = d.organization_id

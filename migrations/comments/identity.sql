@@ -30,6 +30,7 @@ COMMENT ON COLUMN registry.organization_licence.kind IS 'ffl (federal licence), 
 COMMENT ON COLUMN registry.organization_licence.number IS 'as written by the administrator';
 COMMENT ON COLUMN registry.organization_licence.key IS
     'what look-ups compare: of an FFL its first 3 and last 5 characters, because type and expiry change; otherwise letters and digits';
+COMMENT ON COLUMN registry.organization_licence.place IS 'place in the request that brought it, from 1: the first is the one to show';
 COMMENT ON COLUMN registry.organization_licence.valid_from IS 'first day, as on the licence; null when not known';
 COMMENT ON COLUMN registry.organization_licence.valid_to IS 'last day, inclusive; null while open';
 COMMENT ON COLUMN registry.organization_licence.batch_id IS 'batch that recorded the row; with ordinal it names the log entry';

@@ -23,7 +23,7 @@ CREATE TABLE registry.idempotency (
     PRIMARY KEY (account_id, operation, key)
 );
 -- maintain() takes the old rows by it.
-CREATE INDEX idempotency_recorded ON registry.idempotency USING brin (recorded_at);
+CREATE INDEX idempotency_recorded ON registry.idempotency USING brin (recorded_at) WITH (autosummarize = on);
 
 COMMENT ON TABLE registry.idempotency IS
     'what a request under an Idempotency-Key led to, for 24 hours; holds no secret and no person';

@@ -40,6 +40,7 @@ CREATE TABLE registry.organization_licence (
     kind            text NOT NULL CHECK (kind IN ('ffl', 'ori', 'state')),
     number          text NOT NULL CHECK (length(number) BETWEEN 1 AND 40),
     key             text NOT NULL CHECK (length(key) BETWEEN 1 AND 40),
+    place           integer NOT NULL CHECK (place >= 1),
     valid_from      date,
     valid_to        date,
     batch_id        uuid NOT NULL,

@@ -7,10 +7,11 @@
 // Every answer is checked: status 201, state identified, the first candidate's serial the one that
 // was registered with the code. Nothing else counts as a trace.
 //
-// It connects, prints "ready", waits for a line on standard input, runs, and prints one JSON object.
+// It connects, prints "ready", waits for a line on standard input, runs, and prints one JSON
+// object.
 
-#ifdef HAVE_CONFIG_H
-#include "config.h"
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
 #endif
 
 #include <errno.h>
@@ -193,12 +194,14 @@ static void build_request(struct connection *c)
     char caliber[80] = "", body[REQUEST_MAX / 2];
     if (options.caliber)
         snprintf(caliber, sizeof caliber, "\"caliber\":\"%s\",", options.caliber);
-    int body_length = snprintf(
-        body, sizeof body,
-        "{\"case_number\":\"26-%0*d\",\"purpose\":\"C\",\"offense\":\"homicide\",\"urgency\":\"routine\","
-        "\"incident\":{\"from\":\"%s\",\"to\":\"%s\"},\"specimens\":[{\"exhibit\":\"E-1\","
-        "\"kind\":\"casing\",%s\"marks\":[{\"placement\":\"firing_pin\",\"reading\":\"________\"}]}]}",
-        CASE_DIGITS, 0, options.incident, options.incident, caliber);
+    int body_length =
+        snprintf(body, sizeof body,
+                 "{\"case_number\":\"26-%0*d\",\"purpose\":\"C\",\"offense\":\"homicide\","
+                 "\"urgency\":\"routine\","
+                 "\"incident\":{\"from\":\"%s\",\"to\":\"%s\"},\"specimens\":[{\"exhibit\":\"E-1\","
+                 "\"kind\":\"casing\",%s\"marks\":[{\"placement\":\"firing_pin\",\"reading\":\"____"
+                 "____\"}]}]}",
+                 CASE_DIGITS, 0, options.incident, options.incident, caliber);
     int length = snprintf(c->request, sizeof c->request,
                           "POST /v1/traces HTTP/1.1\r\nHost: %s:%s\r\nAuthorization: Bearer %s\r\n"
                           "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
@@ -338,7 +341,8 @@ static void check_answer(struct connection *c, int64_t at_us)
         return;
     }
     const char *serial = memmem(body, c->body_length, "\"serial\":\"", 10);
-    if (!serial || strncmp(serial + 10, codes_text + c->code->serial_at, c->code->serial_length) != 0 ||
+    if (!serial ||
+        strncmp(serial + 10, codes_text + c->code->serial_at, c->code->serial_length) != 0 ||
         serial[10 + c->code->serial_length] != '"') {
         count_error(&wrong_serial, c, body);
         return;
@@ -405,12 +409,13 @@ static void print_result(double seconds)
            "\"wrong_serial\": %llu, \"broken\": %llu, \"sampled\": %llu, \"seconds\": %.6f, ",
            (unsigned long long)ok_count, (unsigned long long)error_count,
            (unsigned long long)wrong_status, (unsigned long long)wrong_state,
-           (unsigned long long)wrong_serial, (unsigned long long)broken, (unsigned long long)sampled,
-           seconds);
+           (unsigned long long)wrong_serial, (unsigned long long)broken,
+           (unsigned long long)sampled, seconds);
     printf("\"traces_per_s\": %.1f, \"mean_ms\": %.3f, \"p50_ms\": %.3f, \"p99_ms\": %.3f, "
            "\"max_ms\": %.3f, \"histogram_us\": [",
            (double)ok_count / seconds, ok_count ? sum_us / (double)ok_count / 1e3 : 0,
-           (double)percentile_us(0.5) / 1e3, (double)percentile_us(0.99) / 1e3, (double)max_us / 1e3);
+           (double)percentile_us(0.5) / 1e3, (double)percentile_us(0.99) / 1e3,
+           (double)max_us / 1e3);
     const char *comma = "";
     for (unsigned i = 0; i < BUCKET_COUNT; i++) {
         if (!buckets[i])
@@ -425,24 +430,47 @@ static void print_result(double seconds)
 static void parse_options(int argc, char **argv)
 {
     static const struct option names[] = {
-        {"host", 1, 0, 'h'},       {"port", 1, 0, 'p'},         {"ca", 1, 0, 'a'},
-        {"key-file", 1, 0, 'k'},   {"codes", 1, 0, 'f'},        {"incident", 1, 0, 'i'},
-        {"caliber", 1, 0, 'b'},    {"connections", 1, 0, 'c'},  {"seconds", 1, 0, 's'},
+        {"host", 1, 0, 'h'},        {"port", 1, 0, 'p'},         {"ca", 1, 0, 'a'},
+        {"key-file", 1, 0, 'k'},    {"codes", 1, 0, 'f'},        {"incident", 1, 0, 'i'},
+        {"caliber", 1, 0, 'b'},     {"connections", 1, 0, 'c'},  {"seconds", 1, 0, 's'},
         {"sample-file", 1, 0, 'o'}, {"sample-every", 1, 0, 'e'}, {0, 0, 0, 0}};
     for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         switch (c) {
-        case 'h': options.host = optarg; break;
-        case 'p': options.port = optarg; break;
-        case 'a': options.ca = optarg; break;
-        case 'k': options.key = optarg; break;
-        case 'f': options.codes = optarg; break;
-        case 'i': options.incident = optarg; break;
-        case 'b': options.caliber = optarg; break;
-        case 'c': options.connections = (unsigned)strtoul(optarg, NULL, 10); break;
-        case 's': options.seconds = strtod(optarg, NULL); break;
-        case 'o': options.sample_file = optarg; break;
-        case 'e': options.sample_every = (unsigned)strtoul(optarg, NULL, 10); break;
-        default: exit(2);
+        case 'h':
+            options.host = optarg;
+            break;
+        case 'p':
+            options.port = optarg;
+            break;
+        case 'a':
+            options.ca = optarg;
+            break;
+        case 'k':
+            options.key = optarg;
+            break;
+        case 'f':
+            options.codes = optarg;
+            break;
+        case 'i':
+            options.incident = optarg;
+            break;
+        case 'b':
+            options.caliber = optarg;
+            break;
+        case 'c':
+            options.connections = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        case 's':
+            options.seconds = strtod(optarg, NULL);
+            break;
+        case 'o':
+            options.sample_file = optarg;
+            break;
+        case 'e':
+            options.sample_every = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        default:
+            exit(2);
         }
     }
     if (!options.port || !options.ca || !options.key || !options.codes || !options.incident ||

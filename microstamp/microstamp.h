@@ -37,9 +37,9 @@ struct microstamp_error {
 /* ---- scheme R29-8 ------------------------------------------------------------------------ */
 
 #define MICROSTAMP_R29_NAME "R29-8"
-#define MICROSTAMP_R29_LENGTH 8  /* characters in a code */
-#define MICROSTAMP_R29_SIZE 29   /* characters in the alphabet */
-#define MICROSTAMP_R29_RANDOM 6  /* characters that are free; the other two check them */
+#define MICROSTAMP_R29_LENGTH 8          /* characters in a code */
+#define MICROSTAMP_R29_SIZE 29           /* characters in the alphabet */
+#define MICROSTAMP_R29_RANDOM 6          /* characters that are free; the other two check them */
 #define MICROSTAMP_R29_WORDS 594823321.0 /* 29 to the 6th: how many valid codes there are */
 
 /* Eight characters by value, each 0 to 28. Not every such string is a valid code. */
@@ -52,9 +52,9 @@ struct microstamp_code {
  * text: length bytes, need not end in NUL, may hold anything.
  * Errors:  MICROSTAMP_BAD_INPUT with *err filled (err may be NULL); *ret_code untouched.
  * Threads: any. */
-MICROSTAMP_MUST_CHECK enum microstamp_status
-microstamp_r29_parse(const char *text, size_t length, struct microstamp_code *ret_code,
-                     struct microstamp_error *err);
+MICROSTAMP_MUST_CHECK enum microstamp_status microstamp_r29_parse(const char *text, size_t length,
+                                                                  struct microstamp_code *ret_code,
+                                                                  struct microstamp_error *err);
 
 /* Writes the canonical eight characters, as stored and looked up, and a NUL. Threads: any. */
 void microstamp_r29_canonical(const struct microstamp_code *code, char ret_text[9]);
@@ -124,8 +124,8 @@ MICROSTAMP_MUST_CHECK enum microstamp_status
 microstamp_matrix_make_default(struct microstamp_matrix **ret_matrix);
 
 /* Makes a matrix of measured probabilities.
- * name: at most 63 bytes, shown in answers (copied). probability[t][r]: of reading r when t is
- * true; each over 0, each row sums to 1 within 1e-9.
+ * name: 1 to 63 bytes, shown in answers (copied). probability[t][r]: of reading r when t is
+ * true; each at least 1e-9, each row sums to 1 within 1e-9.
  * Owner:   *ret_matrix is the caller's, free with microstamp_matrix_free().
  * Errors:  MICROSTAMP_BAD_INPUT (name or a row), MICROSTAMP_NO_MEMORY; *ret_matrix untouched.
  * Threads: any. */
@@ -154,8 +154,8 @@ struct microstamp_row {
     double im[64];
 };
 
-/* How well each character explains what was seen at each position. May be copied; the matrix must
- * outlive it. row[i] is a character that was read (0 to 28), MICROSTAMP_ROW_UNREAD, or
+/* How well each character explains what was seen at each position. The matrix must outlive it; it
+ * may be copied. row[i] is a character that was read (0 to 28), MICROSTAMP_ROW_UNREAD, or
  * MICROSTAMP_ROW_OWN when own[i] holds the position's likelihoods. */
 #define MICROSTAMP_ROW_UNREAD 29
 #define MICROSTAMP_ROW_OWN 30
@@ -193,22 +193,23 @@ struct microstamp_word {
 struct microstamp_words {
     struct microstamp_word *word;
     size_t count;
-    size_t best_count;  /* word[0 … best_count-1] are the most likely valid codes of all, in
+    size_t best_count;  /* word[0 .. best_count-1] are the most likely valid codes of all, in
                            order; near words that are less likely follow, in no order */
     double z;           /* the sum of the likelihood over all valid codes, exact */
     double left;        /* what is left of z outside of word[] */
     double random_mean; /* the mean likelihood over all 29^8 strings */
-    bool complete;      /* left is below 1/100 of the best word's likelihood (not stopped by max) */
-    bool near_complete; /* every valid code within two substitutions is in word[] */
+    bool complete;      /* left was below 1/100 of the best word's likelihood before max was met */
 
-    size_t capacity;                 /* private, as the next */
+    size_t capacity; /* private, as the next */
     struct microstamp_search *search;
 };
 
 /* Finds the most likely valid codes, best first, until what is left of Z is below 1/100 of the
  * best, and adds those within two substitutions of the reading. A substitution is a position
- * whose character is outside of what was read there; an unread position uses one up, because
- * nothing stands against any character there. So at most 28 are near when all is single characters.
+ * whose character is outside of what was read there; an unread position uses one up, for it could
+ * be anything. Among single characters and '?' at most 28 codes are that near. Wide choices can
+ * make them many: while there are more than MICROSTAMP_WORDS_NEAR_MAX, the widest choice is taken
+ * as unread.
  * max: at most this many by likelihood, at most MICROSTAMP_WORDS_MAX (0 means that).
  * Cost:    some microseconds when one code explains the reading, else some tens and more.
  * Owner:   the memory in *words is the caller's, free with microstamp_words_free().
@@ -237,7 +238,7 @@ struct microstamp_hit {
 };
 
 struct microstamp_ranked {
-    size_t hit; /* index into the hits as given */
+    size_t hit;        /* index into the hits as given */
     double likelihood; /* of the word, times the factor */
     double posterior;
 };

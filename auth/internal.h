@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef AUTH_INTERNAL_H
+#define AUTH_INTERNAL_H
+
+#include "auth/auth.h"
+
+/* A log key during a rotation beside the one before; a purchaser key a year and the old ones
+ * until they are resealed; a subject key a month for forty years. */
+#define AUTH_LOG_KEYS_MAX 4
+#define AUTH_PURCHASER_KEYS_MAX 64
+#define AUTH_SUBJECT_KEYS_MAX 512
+#define AUTH_KEY_ID_BYTES 4
+
+struct auth_log_secret {
+    uint8_t seed[AUTH_SECRET_BYTES];
+    uint8_t public_key[32];
+};
+
+struct auth_secret {
+    uint8_t id[AUTH_KEY_ID_BYTES];
+    char id_text[AUTH_KEY_ID_TEXT];
+    uint8_t key[AUTH_SECRET_BYTES];
+};
+
+/* Lives in one sodium_malloc() block, so that all secrets lie between guard pages, are locked and
+ * cleared together. */
+struct auth_keyring {
+    char origin[AUTH_ORIGIN_MAX + 1];
+    size_t log_count;
+    size_t purchaser_count;
+    size_t subject_count;
+    const struct auth_secret *purchaser_current;
+    const struct auth_secret *subject_current;
+    uint8_t credential_key[AUTH_SECRET_BYTES];
+    uint8_t request_mac_key[AUTH_SECRET_BYTES];
+    struct auth_log_secret log[AUTH_LOG_KEYS_MAX];
+    struct auth_secret purchaser[AUTH_PURCHASER_KEYS_MAX];
+    struct auth_secret subject[AUTH_SUBJECT_KEYS_MAX];
+};
+
+/* A log's origin: 1 … AUTH_ORIGIN_MAX bytes of printable ASCII without space and plus, since it
+ * is also a name in verifier keys, where both have a meaning. */
+bool auth_origin_valid(const char *origin);
+
+/* The key with that id, or NULL. */
+const struct auth_secret *auth_secret_find(const struct auth_secret *secrets, size_t count,
+                                           const uint8_t id[AUTH_KEY_ID_BYTES]);
+
+#endif

@@ -116,7 +116,12 @@ bool text_base64(const char *text, size_t length, uint8_t *bytes, size_t capacit
                  size_t *ret_count)
 {
     /* libsodium refuses missing padding, stray characters and bits that are not zero behind the
-     * last byte, but only says so with b64_end == NULL. */
+     * last byte, but only says so with b64_end == NULL; and 1.0.18 takes a byte that is '+' or '/'
+     * with the highest bit set for that character. */
+    for (size_t i = 0; i < length; i++) {
+        if ((text[i] & 0x80) != 0)
+            return false;
+    }
     return sodium_base642bin(bytes, capacity, text, length, NULL, ret_count, NULL,
                              sodium_base64_VARIANT_ORIGINAL) == 0;
 }

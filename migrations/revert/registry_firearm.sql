@@ -1,0 +1,6 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Revert casetrace:registry_firearm from pg
+BEGIN;
+DROP TABLE registry.firearm_state, registry.mark, registry.firearm;
+DELETE FROM registry.applied_change WHERE change = 'registry_firearm';
+COMMIT;

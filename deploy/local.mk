@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-EXTRA_DIST += %D%/quickstart %D%/install-packages %D%/instance %D%/demonstration
+EXTRA_DIST += %D%/quickstart %D%/install-packages %D%/build %D%/instance %D%/demonstration

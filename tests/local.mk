@@ -11,4 +11,11 @@ include tests/unit/server.mk
 include tests/unit/cli.mk
 include tests/fuzz/local.mk
 
+lint:
+	$(srcdir)/tests/lint --self-test
+	$(srcdir)/tests/lint
+lint-tidy:
+	LINT_CFLAGS="-I$(abs_top_builddir)" $(srcdir)/tests/lint --tidy
+.PHONY: lint lint-tidy
+
 EXTRA_DIST += tests/run tests/lint tests/api tests/fault tests/data tests/schema tests/check_options .ci/run

@@ -2,27 +2,21 @@
 -- Accounts of people and machines.
 
 CREATE VIEW api.account_answer AS
-SELECT a.id, a.organization_id, a.name, s.state,
+SELECT a.id, a.organization_id, a.name, s.state, s.roles,
        jsonb_build_object(
            'id', api.public_id('acc', a.id),
            'name', a.name,
            'kind', a.kind,
            'state', s.state,
-           'roles', r.roles,
+           'roles', to_jsonb(s.roles),
            'organization', jsonb_build_object('id', api.public_id('org', o.id), 'name', o.name, 'kind', o.kind),
            'created_at', api.time_text(a.recorded_at)) AS answer
 FROM registry.account a
 JOIN registry.organization o ON o.id = a.organization_id
-CROSS JOIN LATERAL (
-    SELECT coalesce((SELECT t.state FROM registry.account_standing t
-                     WHERE t.account_id = a.id ORDER BY t.seq DESC LIMIT 1), 'active') AS state
-) s
-CROSS JOIN LATERAL (
-    SELECT coalesce(jsonb_agg(DISTINCT g.role), '[]'::jsonb) AS roles
-    FROM registry.account_role g
-    WHERE g.account_id = a.id
-      AND NOT EXISTS (SELECT FROM registry.account_role_end e WHERE e.account_role_id = g.id)
-) r;
+JOIN LATERAL (
+    SELECT t.state, t.roles FROM registry.account_standing t
+    WHERE t.account_id = a.id ORDER BY t.seq DESC LIMIT 1
+) s ON true;
 COMMENT ON VIEW api.account_answer IS 'accounts as clients see them';
 
 -- Which kinds of organization may have accounts with a role. Whoever asks about
@@ -57,10 +51,10 @@ DECLARE
     refusals jsonb[];
     ids      uuid[];
 BEGIN
-    SELECT array_agg(coalesce(v.outcome, 'ok') ORDER BY a.position), array_agg(v.refusal ORDER BY a.position),
-           array_agg(gen_random_uuid() ORDER BY a.position)
+    SELECT array_agg(coalesce(v.outcome, 'ok') ORDER BY a.place), array_agg(v.refusal ORDER BY a.place),
+           array_agg(gen_random_uuid() ORDER BY a.place)
     INTO outcomes, refusals, ids
-    FROM unnest(requests) WITH ORDINALITY AS a(request, position)
+    FROM unnest(requests) WITH ORDINALITY AS a(request, place)
     LEFT JOIN api.organization_answer o ON o.id = api.parse_id('org', a.request #>> '{body,organization}')
     LEFT JOIN LATERAL (
         SELECT 1 AS rank, 'unknown_organization' AS outcome,
@@ -88,10 +82,10 @@ BEGIN
     FROM unnest(ordinals, requests, ids, outcomes) AS a(ordinal, request, id, outcome)
     WHERE a.outcome = 'ok';
 
-    INSERT INTO registry.account_role (account_id, role, granted_by, batch_id, ordinal)
-    SELECT a.id, r.role, a.account, batch, a.ordinal
-    FROM unnest(ordinals, accounts, requests, ids, outcomes) AS a(ordinal, account, request, id, outcome),
-         jsonb_array_elements_text(a.request #> '{body,roles}') AS r(role)
+    INSERT INTO registry.account_standing (account_id, seq, state, roles, reason, recorded_by, batch_id, ordinal)
+    SELECT a.id, 1, 'active', ARRAY(SELECT jsonb_array_elements_text(a.request #> '{body,roles}') ORDER BY 1),
+           'created', a.account, batch, a.ordinal
+    FROM unnest(ordinals, accounts, requests, ids, outcomes) AS a(ordinal, account, request, id, outcome)
     WHERE a.outcome = 'ok';
 
     RETURN QUERY

@@ -16,11 +16,11 @@ BEGIN
         RETURN done;
     END IF;
     INSERT INTO registry.log_search (idx, at, account_id, organization_id, operation, outcome, case_number)
-    SELECT e.idx, (h.header ->> 'time')::timestamptz, api.parse_id('acc', h.header ->> 'account'),
-           api.parse_id('org', h.header ->> 'organization'), h.header ->> 'operation', h.header ->> 'outcome',
-           h.header ->> 'case_number'
+    SELECT e.idx, h.time, substr(nullif(h.account, ''), 5)::uuid, substr(nullif(h.organization, ''), 5)::uuid,
+           h.operation, h.outcome, h.case_number
     FROM registry.log_entry e
-    CROSS JOIN LATERAL (SELECT convert_from(e.header, 'UTF8')::jsonb AS header OFFSET 0) h
+    CROSS JOIN LATERAL json_to_record(convert_from(e.header, 'UTF8')::json)
+        AS h(time timestamptz, account text, organization text, operation text, outcome text, case_number text)
     WHERE e.idx >= done AND e.idx < upto;
     UPDATE registry.fill_state SET complete_to = upto, at = clock_timestamp() WHERE name = 'log_search';
     RETURN upto;

@@ -15,8 +15,13 @@ CREATE FUNCTION api.batch_open(digest text, key_digests bytea[], operations text
                    replay_mac bytea, replay_outcome text, replay_answer json, replay_resource uuid,
                    replay_entry bigint)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    -- The plan is made once per connection, perhaps while the tables are still
+    -- empty. It must be the one that stays right: index look-ups, one by one.
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off
 AS $$
 #variable_conflict use_column
+DECLARE
+    today CONSTANT date := api.today();
 BEGIN
     -- Held to the end of the batch: casetrace migrate waits for it, so a batch
     -- sees the functions of one version or fails here.
@@ -26,46 +31,34 @@ BEGIN
         RAISE EXCEPTION 'the schema is not the one that the batch was prepared for' USING ERRCODE = 'CT001';
     END IF;
     RETURN QUERY
-    WITH live AS MATERIALIZED (
-        SELECT a.position::integer AS position, c.id AS credential_id, c.account_id, acc.organization_id,
-               a.operation, a.idem_key
-        FROM unnest(key_digests, operations, idem_keys)
-                 WITH ORDINALITY AS a(key_digest, operation, idem_key, position)
-        JOIN registry.credential c ON c.key_digest = a.key_digest
-            AND c.revoked_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > now())
-        JOIN registry.account acc ON acc.id = c.account_id
-    ), standing_account AS MATERIALIZED (
-        SELECT d.account_id,
-               (SELECT string_agg(r.role, ',' ORDER BY r.role)
-                FROM registry.account_role r
-                WHERE r.account_id = d.account_id
-                  AND NOT EXISTS (SELECT FROM registry.account_role_end e WHERE e.account_role_id = r.id)) AS roles
-        FROM (SELECT DISTINCT account_id FROM live) d
-        WHERE coalesce((SELECT s.state FROM registry.account_standing s
-                        WHERE s.account_id = d.account_id ORDER BY s.seq DESC LIMIT 1), 'active') = 'active'
-    ), standing_organization AS MATERIALIZED (
-        SELECT o.id, o.name, o.kind,
-               (SELECT l.number FROM registry.organization_licence l
-                WHERE l.organization_id = o.id
-                  AND coalesce(l.valid_from, '-infinity') <= api.today()
-                  AND coalesce(l.valid_to, 'infinity') >= api.today()
-                ORDER BY l.kind, l.valid_from NULLS FIRST, l.key LIMIT 1) AS licence
-        FROM (SELECT DISTINCT organization_id FROM live) d
-        JOIN registry.organization o ON o.id = d.organization_id
-        WHERE coalesce((SELECT s.state FROM registry.organization_standing s
-                        WHERE s.organization_id = o.id ORDER BY s.seq DESC LIMIT 1), 'active') = 'active'
-    )
-    SELECT live.position, live.credential_id, live.account_id, o.id, o.name, o.kind, o.licence,
-           coalesce(a.roles, ''), i.mac, i.outcome, i.answer, i.resource,
-           api.entry_index(b.first_idx, i.ordinal)
-    FROM live
-    JOIN standing_account a ON a.account_id = live.account_id
-    JOIN standing_organization o ON o.id = live.organization_id
-    LEFT JOIN registry.idempotency i ON live.idem_key IS NOT NULL
-        AND i.account_id = live.account_id AND i.operation = live.operation AND i.key = live.idem_key
+    -- Requests of one credential are resolved together.
+    SELECT r.place::integer, c.id, c.account_id, o.id, o.name, o.kind, l.number, array_to_string(s.roles, ','),
+           i.mac, i.outcome, i.answer, i.resource, api.entry_index(b.first_idx, i.ordinal)
+    FROM (SELECT u.key_digest, array_agg(u.place) AS places, array_agg(u.operation) AS operations,
+                 array_agg(u.idem_key) AS idem_keys
+          FROM unnest(key_digests, operations, idem_keys)
+                   WITH ORDINALITY AS u(key_digest, operation, idem_key, place)
+          GROUP BY u.key_digest) a
+    JOIN registry.credential c ON c.key_digest = a.key_digest
+        AND c.revoked_at IS NULL AND (c.expires_at IS NULL OR c.expires_at > now())
+    JOIN registry.account h ON h.id = c.account_id
+    JOIN registry.organization o ON o.id = h.organization_id
+    JOIN LATERAL (SELECT t.state, t.roles FROM registry.account_standing t
+                  WHERE t.account_id = c.account_id ORDER BY t.seq DESC LIMIT 1) s ON s.state = 'active'
+    LEFT JOIN LATERAL (SELECT t.state FROM registry.organization_standing t
+                       WHERE t.organization_id = o.id ORDER BY t.seq DESC LIMIT 1) p ON true
+    LEFT JOIN LATERAL (SELECT n.number FROM registry.organization_licence n
+                       WHERE n.organization_id = o.id
+                         AND (n.valid_from IS NULL OR n.valid_from <= today)
+                         AND (n.valid_to IS NULL OR n.valid_to >= today)
+                       ORDER BY n.place LIMIT 1) l ON true
+    CROSS JOIN LATERAL unnest(a.places, a.operations, a.idem_keys) AS r(place, operation, idem_key)
+    LEFT JOIN registry.idempotency i ON r.idem_key IS NOT NULL
+        AND i.account_id = c.account_id AND i.operation = r.operation AND i.key = r.idem_key
         AND i.recorded_at > now() - interval '24 hours'
     LEFT JOIN registry.log_batch b ON b.batch_id = i.batch_id
-    ORDER BY live.position;
+    WHERE p.state IS NULL OR p.state = 'active'
+    ORDER BY r.place;
 END $$;
 COMMENT ON FUNCTION api.batch_open(text, bytea[], text[], text[]) IS
     'resolves the credentials of a batch and finds stored outcomes: one row per live credential; '

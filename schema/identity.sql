@@ -82,10 +82,10 @@ BEGIN
         RAISE EXCEPTION 'two organizations of one batch claim one licence' USING ERRCODE = 'CT003';
     END IF;
 
-    SELECT array_agg(coalesce(v.outcome, 'ok') ORDER BY a.position), array_agg(v.refusal ORDER BY a.position),
-           array_agg(gen_random_uuid() ORDER BY a.position)
+    SELECT array_agg(coalesce(v.outcome, 'ok') ORDER BY a.place), array_agg(v.refusal ORDER BY a.place),
+           array_agg(gen_random_uuid() ORDER BY a.place)
     INTO outcomes, refusals, ids
-    FROM unnest(requests) WITH ORDINALITY AS a(request, position)
+    FROM unnest(requests) WITH ORDINALITY AS a(request, place)
     LEFT JOIN LATERAL (
         SELECT 1 AS rank, 'licence_required' AS outcome,
                api.refusal('/licence', 'this kind of organization needs a licence') AS refusal

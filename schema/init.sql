@@ -21,8 +21,8 @@ BEGIN
     VALUES (organization, organization_name, 'authority', batch, 1);
     INSERT INTO registry.account (id, organization_id, name, kind, batch_id, ordinal)
     VALUES (account, organization, account_name, 'person', batch, 1);
-    INSERT INTO registry.account_role (account_id, role, batch_id, ordinal)
-    VALUES (account, 'administrator', batch, 1), (account, 'authority', batch, 1);
+    INSERT INTO registry.account_standing (account_id, seq, state, roles, reason, batch_id, ordinal)
+    VALUES (account, 1, 'active', ARRAY['administrator', 'authority'], 'created by casetrace init', batch, 1);
     INSERT INTO registry.credential (id, account_id, kind, key_digest, name, batch_id, ordinal)
     VALUES (key_id, account, 'api_key', key_digest, key_name, batch, 1);
     RETURN NEXT;

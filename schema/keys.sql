@@ -32,11 +32,11 @@ DECLARE
     outcomes  text[];
     refusals  jsonb[];
 BEGIN
-    SELECT array_agg(coalesce(v.outcome, 'ok') ORDER BY a.position), array_agg(v.refusal ORDER BY a.position)
+    SELECT array_agg(coalesce(v.outcome, 'ok') ORDER BY a.place), array_agg(v.refusal ORDER BY a.place)
     INTO outcomes, refusals
-    FROM (SELECT u.request, u.position, row_number() OVER (PARTITION BY u.request #>> '{path,id}'
-                                                           ORDER BY u.position) AS nth
-          FROM unnest(requests) WITH ORDINALITY AS u(request, position)) a
+    FROM (SELECT u.request, u.place, row_number() OVER (PARTITION BY u.request #>> '{path,id}'
+                                                           ORDER BY u.place) AS nth
+          FROM unnest(requests) WITH ORDINALITY AS u(request, place)) a
     LEFT JOIN api.account_answer c ON c.id = api.parse_id('acc', a.request #>> '{path,id}')
     LEFT JOIN api.organization_answer o ON o.id = c.organization_id
     LEFT JOIN LATERAL (
@@ -122,15 +122,11 @@ BEGIN
     -- One batch at a time, or two would each leave the other's key as the last.
     PERFORM pg_advisory_xact_lock(4849523, 6);
     WITH administrator_key AS (
-        SELECT k.id
-        FROM registry.account_role g
-        JOIN api.key_answer k ON k.account_id = g.account_id AND k.live
-        JOIN api.account_answer c ON c.id = g.account_id AND c.state = 'active'
-        WHERE g.role = 'administrator'
-          AND NOT EXISTS (SELECT FROM registry.account_role_end e WHERE e.account_role_id = g.id)
+        SELECT k.id FROM api.account_answer c JOIN api.key_answer k ON k.account_id = c.id AND k.live
+        WHERE c.state = 'active' AND 'administrator' = ANY (c.roles)
     ), asked AS (
-        SELECT u.position, k.id, k.id IN (SELECT id FROM administrator_key) AS administrator
-        FROM unnest(requests) WITH ORDINALITY AS u(request, position)
+        SELECT u.place, k.id, k.id IN (SELECT id FROM administrator_key) AS administrator
+        FROM unnest(requests) WITH ORDINALITY AS u(request, place)
         LEFT JOIN api.key_answer k ON k.id = api.parse_id('key', u.request #>> '{path,key}')
             AND k.account_id = api.parse_id('acc', u.request #>> '{path,id}')
     )
@@ -139,7 +135,7 @@ BEGIN
                WHEN a.administrator AND NOT EXISTS (
                    SELECT FROM administrator_key l WHERE l.id NOT IN (SELECT b.id FROM asked b WHERE b.administrator))
                THEN 'last_administrator'
-               ELSE 'ok' END ORDER BY a.position)
+               ELSE 'ok' END ORDER BY a.place)
     INTO outcomes
     FROM asked a;
     -- Together they would take the last key, alone perhaps not.

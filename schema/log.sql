@@ -10,6 +10,8 @@ CREATE FUNCTION api.log_append(writer text, epoch bigint, old_size bigint, old_f
                                subtree_levels integer[], subtree_indexes bigint[], subtree_hashes bytea[])
     RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    -- The head's table is one row and some dead ones: never read it whole.
+    SET enable_seqscan = off
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -28,11 +30,11 @@ BEGIN
         PERFORM registry.log_partition_ensure(((old_size + entries) / part_rows)::integer);
     END IF;
     INSERT INTO registry.log_entry (idx, leaf_hash, header, header_salt, d_subject, subject_sealed, subject_salt_sealed)
-    SELECT old_size + u.position - 1, u.leaf_hash, u.header, u.header_salt, u.d_subject,
+    SELECT old_size + u.place - 1, u.leaf_hash, u.header, u.header_salt, u.d_subject,
            u.subject_sealed, u.subject_salt_sealed
     FROM unnest(leaf_hashes, headers, header_salts, d_subjects, subjects_sealed, subject_salts_sealed)
              WITH ORDINALITY AS u(leaf_hash, header, header_salt, d_subject, subject_sealed,
-                                  subject_salt_sealed, position);
+                                  subject_salt_sealed, place);
     IF cardinality(subtree_levels) > 0 THEN
         INSERT INTO registry.log_subtree (level, idx, hash)
         SELECT u.level, u.idx, u.hash

@@ -47,32 +47,16 @@ COMMENT ON COLUMN registry.account.ordinal IS 'position of the request in its ba
 COMMENT ON COLUMN registry.account.recorded_at IS 'when the row was recorded, UTC; set by the database';
 
 COMMENT ON TABLE registry.account_standing IS
-    'changes of an account''s standing, insert-only; the highest seq holds, no row means active';
+    'what an account may do, insert-only: every change of its state or roles is a new row with all of them; the highest seq holds';
 COMMENT ON COLUMN registry.account_standing.account_id IS 'whose standing; written with the change';
 COMMENT ON COLUMN registry.account_standing.seq IS 'from 1 in each account, so that two changes cannot both be the last';
 COMMENT ON COLUMN registry.account_standing.state IS 'active or disabled';
+COMMENT ON COLUMN registry.account_standing.roles IS 'all its roles from here on; what a role may do is the permission table of the API';
 COMMENT ON COLUMN registry.account_standing.reason IS 'why, in the administrator''s words';
-COMMENT ON COLUMN registry.account_standing.recorded_by IS 'account that decided; null when the system did';
+COMMENT ON COLUMN registry.account_standing.recorded_by IS 'account that decided; null for the first administrator';
 COMMENT ON COLUMN registry.account_standing.batch_id IS 'batch that recorded the row; with ordinal it names the log entry';
 COMMENT ON COLUMN registry.account_standing.ordinal IS 'position of the request in its batch, from 1';
 COMMENT ON COLUMN registry.account_standing.recorded_at IS 'when the row was recorded, UTC; set by the database';
-
-COMMENT ON TABLE registry.account_role IS 'roles given to accounts, insert-only; an end is a row of account_role_end';
-COMMENT ON COLUMN registry.account_role.id IS 'random; internal';
-COMMENT ON COLUMN registry.account_role.account_id IS 'who has the role; written by create_account';
-COMMENT ON COLUMN registry.account_role.role IS 'name of the role; what it may do is the permission table of the API';
-COMMENT ON COLUMN registry.account_role.granted_by IS 'account that gave it; null for the first administrator';
-COMMENT ON COLUMN registry.account_role.batch_id IS 'batch that recorded the row; with ordinal it names the log entry';
-COMMENT ON COLUMN registry.account_role.ordinal IS 'position of the request in its batch, from 1';
-COMMENT ON COLUMN registry.account_role.recorded_at IS 'when the row was recorded, UTC; set by the database';
-
-COMMENT ON TABLE registry.account_role_end IS 'roles taken away, insert-only; the next request of the account is without them';
-COMMENT ON COLUMN registry.account_role_end.account_role_id IS 'the grant that ends';
-COMMENT ON COLUMN registry.account_role_end.reason IS 'why, in the administrator''s words';
-COMMENT ON COLUMN registry.account_role_end.ended_by IS 'account that took it away; null when the system did';
-COMMENT ON COLUMN registry.account_role_end.batch_id IS 'batch that recorded the row; with ordinal it names the log entry';
-COMMENT ON COLUMN registry.account_role_end.ordinal IS 'position of the request in its batch, from 1';
-COMMENT ON COLUMN registry.account_role_end.recorded_at IS 'when the row was recorded, UTC; set by the database';
 
 COMMENT ON TABLE registry.credential IS 'what an account shows to be known; only digests and public parts are stored';
 COMMENT ON COLUMN registry.credential.id IS 'random; shown as key_…; chosen by the keeper before the row is written';

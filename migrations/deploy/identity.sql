@@ -22,18 +22,6 @@ CREATE TABLE registry.organization (
 
 CREATE INDEX organization_name ON registry.organization (name, id);
 
-CREATE TABLE registry.organization_standing (
-    organization_id uuid NOT NULL REFERENCES registry.organization,
-    seq             integer NOT NULL CHECK (seq >= 1),
-    state           text NOT NULL CHECK (state IN ('active', 'suspended', 'closed')),
-    reason          text NOT NULL,
-    recorded_by     uuid,
-    batch_id        uuid NOT NULL,
-    ordinal         integer NOT NULL CHECK (ordinal >= 1),
-    recorded_at     timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (organization_id, seq)
-);
-
 CREATE TABLE registry.organization_licence (
     id              uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     organization_id uuid NOT NULL REFERENCES registry.organization,
@@ -49,7 +37,7 @@ CREATE TABLE registry.organization_licence (
     CHECK (valid_to IS NULL OR valid_from IS NULL OR valid_to >= valid_from)
 );
 CREATE INDEX organization_licence_key ON registry.organization_licence (kind, key);
-CREATE INDEX organization_licence_organization ON registry.organization_licence (organization_id);
+CREATE INDEX organization_licence_organization ON registry.organization_licence (organization_id, place);
 
 CREATE TABLE registry.account (
     id              uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -62,38 +50,31 @@ CREATE TABLE registry.account (
 );
 CREATE INDEX account_organization ON registry.account (organization_id, name, id);
 
+CREATE TABLE registry.organization_standing (
+    organization_id uuid NOT NULL REFERENCES registry.organization,
+    seq             integer NOT NULL CHECK (seq >= 1),
+    state           text NOT NULL CHECK (state IN ('active', 'suspended', 'closed')),
+    reason          text NOT NULL,
+    recorded_by     uuid REFERENCES registry.account,
+    batch_id        uuid NOT NULL,
+    ordinal         integer NOT NULL CHECK (ordinal >= 1),
+    recorded_at     timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (organization_id, seq)
+);
+
 CREATE TABLE registry.account_standing (
     account_id  uuid NOT NULL REFERENCES registry.account,
     seq         integer NOT NULL CHECK (seq >= 1),
     state       text NOT NULL CHECK (state IN ('active', 'disabled')),
+    roles       text[] NOT NULL CHECK (roles <@ ARRAY['manufacturer', 'component_producer', 'distributor', 'dealer',
+                    'gunsmith', 'investigator', 'examiner', 'supervisor', 'reviewer', 'auditor',
+                    'administrator', 'authority'] AND cardinality(roles) <= 12),
     reason      text NOT NULL,
-    recorded_by uuid,
+    recorded_by uuid REFERENCES registry.account,
     batch_id    uuid NOT NULL,
     ordinal     integer NOT NULL CHECK (ordinal >= 1),
     recorded_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (account_id, seq)
-);
-
-CREATE TABLE registry.account_role (
-    id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    account_id  uuid NOT NULL REFERENCES registry.account,
-    role        text NOT NULL CHECK (role IN ('manufacturer', 'component_producer', 'distributor', 'dealer',
-                    'gunsmith', 'investigator', 'examiner', 'supervisor', 'reviewer', 'auditor',
-                    'administrator', 'authority')),
-    granted_by  uuid REFERENCES registry.account,
-    batch_id    uuid NOT NULL,
-    ordinal     integer NOT NULL CHECK (ordinal >= 1),
-    recorded_at timestamptz NOT NULL DEFAULT now()
-);
-CREATE INDEX account_role_account ON registry.account_role (account_id) INCLUDE (id, role);
-
-CREATE TABLE registry.account_role_end (
-    account_role_id uuid PRIMARY KEY REFERENCES registry.account_role,
-    reason          text NOT NULL,
-    ended_by        uuid REFERENCES registry.account,
-    batch_id        uuid NOT NULL,
-    ordinal         integer NOT NULL CHECK (ordinal >= 1),
-    recorded_at     timestamptz NOT NULL DEFAULT now()
 );
 
 CREATE TABLE registry.credential (
@@ -114,7 +95,7 @@ CREATE TABLE registry.credential (
     last_used_on    date,
     CHECK ((revoked_at IS NULL) = (revoke_batch_id IS NULL)),
     CHECK ((revoked_at IS NULL) = (revoke_ordinal IS NULL))
-);
+) WITH (fillfactor = 90);
 CREATE INDEX credential_account ON registry.credential (account_id, recorded_at, id);
 
 \ir ../comments/identity.sql

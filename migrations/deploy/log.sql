@@ -89,9 +89,9 @@ CREATE TABLE registry.log_search (
     at              timestamptz NOT NULL,
     account_id      uuid,
     organization_id uuid,
-    operation       text NOT NULL,
-    outcome         text NOT NULL,
-    case_number     text,
+    operation       text COLLATE "C" NOT NULL,
+    outcome         text COLLATE "C" NOT NULL,
+    case_number     text COLLATE "C",
     firearm         bytea
 );
 CREATE INDEX log_search_at ON registry.log_search (at, idx);

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Revert casetrace:identity from pg
 BEGIN;
-DROP TABLE registry.credential, registry.account_role_end, registry.account_role, registry.account_standing,
-    registry.account, registry.organization_licence, registry.organization_standing, registry.organization;
+DROP TABLE registry.credential, registry.account_standing, registry.organization_standing, registry.account,
+    registry.organization_licence, registry.organization;
 DELETE FROM registry.applied_change WHERE change = 'identity';
 COMMIT;

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+nobase_dist_pkgdata_DATA += \
+  schema/order \
+  schema/00_common.sql \
+  schema/identity.sql \
+  schema/account.sql \
+  schema/keys.sql \
+  schema/batch.sql \
+  schema/log.sql \
+  schema/log_read.sql \
+  schema/background.sql \
+  schema/init.sql \
+  schema/grants.sql

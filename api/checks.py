@@ -27,7 +27,8 @@ class ContractError(Exception):
     pass
 
 
-class _Loader(yaml.SafeLoader):
+# The same in C where there is one: it is ten times faster.
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
     """Refuses what plain YAML lets pass: a key that comes twice, of which it keeps the last, and a
     member without a value, which is what {description: this, and that} makes of "and that"."""
 

@@ -17,4 +17,6 @@ $(api_generated_c): %D%/generated.h
 	@test -f $@ || { rm -f %D%/generated.h; $(MAKE) $(AM_MAKEFLAGS) %D%/generated.h; }
 	@touch $@
 
+dist_api_libapi_a_SOURCES = %D%/table.h %D%/table.c %D%/validate.h %D%/validate.c \
+  %D%/validate_text.h %D%/validate_text.c
 nodist_api_libapi_a_SOURCES = %D%/generated.h $(api_generated_c)

@@ -157,7 +157,7 @@ class Writer:
             if node["format"] not in FORMATS or "pattern" in node:
                 raise ContractError(f"{where}: format {node['format']}")
             fields["format"], text = FORMATS[node["format"]]
-            fields["pattern_text"] = expected(text)
+            fields["limits_text"] = fields["pattern_text"] = expected(text)
         if "pattern" in node:
             id_prefix = ID.match(node["pattern"])
             text = node.get("x-expected")
@@ -167,6 +167,9 @@ class Writer:
                 raise ContractError(f"{where}: a pattern without x-expected")
             fields["pattern"] = "&" + self.pattern(node["pattern"])
             fields["pattern_text"] = expected(text)
+            if not {"*", "+"} & set(node["pattern"]):
+                # The pattern bounds the length itself, and says better what was expected.
+                fields["limits_text"] = fields["pattern_text"]
 
     def _integer(self, node, where, fields):
         if not {"minimum", "maximum"} <= set(node):

@@ -48,13 +48,13 @@ enum api_exclusive {
 
 /* One operation. */
 struct api_route {
-    const char *name; /* operationId, name of the SQL function, "operation" of the log */
-    const char *path; /* template, for messages and metrics */
+    const char *name;       /* operationId, name of the SQL function, "operation" of the log */
+    const char *path;       /* template, for messages and metrics */
     const char *media_type; /* of the answer when it succeeds */
     const char *rows;       /* member of the body whose elements have an outcome each, or NULL */
     const char *parameters[API_PATH_PARAMETERS_MAX]; /* names of those in the path */
-    uint32_t body_limit;    /* bytes; 0: the operation takes no body */
-    uint32_t value_limit;   /* JSON values of a body */
+    uint32_t body_limit;                             /* bytes; 0: the operation takes no body */
+    uint32_t value_limit;                            /* JSON values of a body */
     uint16_t success_status;
     uint8_t parameter_count;
     uint8_t method;      /* enum api_method */
@@ -93,8 +93,8 @@ struct api_route_match {
 };
 
 /* Finds the operation of a request line, with work that grows with the path and not with the number
- * of routes. method: as sent ("GET"). path: the raw target up to "?", length bytes; nothing in it is
- * decoded, so an escaped character matches no literal. ret is filled only as the result says. */
+ * of routes. method: as sent ("GET"). path: the raw target up to "?", length bytes; nothing in it
+ * is decoded, so an escaped character matches no literal. ret is filled only as the result says. */
 enum api_route_result api_route_find(enum api_listener listener, const char *method,
                                      const char *path, size_t length, struct api_route_match *ret);
 
@@ -124,8 +124,8 @@ bool api_permitted(uint32_t roles, enum api_operation operation, enum api_role *
 struct api_error_entry {
     const char *name; /* "code" of a problem document, outcome in SQL and in the log */
     const char *title;
-    uint16_t number; /* never reused; 0 for API_ERROR_NONE */
-    uint16_t status; /* HTTP */
+    uint16_t number;        /* never reused; 0 for API_ERROR_NONE */
+    uint16_t status;        /* HTTP */
     uint16_t retry_after_s; /* 0: no Retry-After */
 };
 

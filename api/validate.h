@@ -56,7 +56,7 @@ enum ct_status api_validate_query(enum api_operation operation, const char *cons
                                   struct api_field_errors *errors) CT_MUST_CHECK;
 
 /* Types the parameters of the path, in the order of the template (api_routes[].parameters).
- * Pointers are "/path/<name>". count must be the operation's parameter_count (asserted).
+ * Pointers are "/path/<name>".
  * Owner:  *ret is the caller's, json_decref().
  * Errors: CT_BAD_INPUT with errors: 404 not_found, nothing can be there; CT_NO_MEMORY. */
 enum ct_status api_validate_path(enum api_operation operation, const char *const *values,
@@ -147,10 +147,10 @@ struct api_schema {
 
 /* What one operation takes. */
 struct api_intake {
-    const struct api_schema *body;         /* NULL: none */
-    const struct api_schema *rows;         /* the elements of the rows member, or NULL */
-    const struct api_property *query;      /* in order of name */
-    const struct api_property *path;       /* in the order of the template */
+    const struct api_schema *body;    /* NULL: none */
+    const struct api_schema *rows;    /* the elements of the rows member, or NULL */
+    const struct api_property *query; /* in order of name */
+    const struct api_property *path;  /* in the order of the template */
     uint16_t query_count;
     uint16_t path_count;
 };

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef API_API_H
+#define API_API_H
+
+/* What the operations do. A request is decided against the contract, answered by the SQL function
+ * of its operation's name, and logged; C of its own exists only for operations in which C must act
+ * before (read a mark, seal a purchaser), between, or after (unseal, render). The keeper drives
+ * these steps; a step never waits for anything but the connection that it is given. */
+
+#include "accesslog/accesslog.h"
+#include "api/generated.h"
+#include "api/statements.h"
+#include "auth/auth.h"
+#include "base/base.h"
+#include "microstamp/microstamp.h"
+#include "store/store.h"
+
+#define API_SOFTWARE "casetrace " API_VERSION
+#define API_VERSION "0.1.0"
+#define API_LICENCE_TEXT 32
+
+/* What all requests may use. One per lane: scratch and words are not shared. */
+struct api_context {
+    const struct auth_keyring *keyring;
+    const struct microstamp_matrix *matrix;
+    double pi0;
+    double registered; /* codes on registered firearms, N of the ranking */
+    struct microstamp_words words;
+    /* Names of calibers: a JSON object from each name and alias, folded, to the one name. */
+    const json_t *calibers;
+    /* The newest checkpoint that was signed and may be shown; size 0 if none. */
+    uint64_t checkpoint_size;
+    const char *checkpoint_note;
+};
+
+/* Who asks, as the database resolved the credential. */
+struct api_identity {
+    uint8_t credential[CT_UUID_BYTES];
+    uint8_t account[CT_UUID_BYTES];
+    uint8_t organization[CT_UUID_BYTES];
+    char licence[API_LICENCE_TEXT]; /* ORI or FFL number, "" if none */
+    uint32_t roles;                 /* bit per enum api_role */
+    bool is_agency;                 /* agency, laboratory, audit office: sees indexes of the log */
+};
+
+/* What an earlier request under the same Idempotency-Key left. */
+struct api_replay {
+    bool found;
+    int64_t entry;
+    uint8_t resource[CT_UUID_BYTES];
+    bool has_resource;
+};
+
+/* One request on its way. Strings point into the message it came with. */
+struct api_request {
+    enum api_operation operation;
+    enum api_sql sql; /* the function that answers it; a replay may be answered by another one */
+    const char *peer;
+    const char *idempotency_key; /* NULL if none */
+    json_t *path;                /* as validated; owned, as the next */
+    json_t *query;
+    json_t *body;
+    struct api_identity identity;
+    struct api_replay replay;
+
+    json_t *input; /* what SQL sees; made of the three above unless a before step made it */
+    void *own;     /* the operation's own state, freed with own_free */
+    void (*own_free)(void *own);
+
+    enum api_error error; /* API_ERROR_NONE: done as asked */
+    json_t *answer;       /* the body, or {"detail", "errors"} of a refusal; owned */
+    json_t *asked;        /* what the log's subject says was asked; owned, may be NULL */
+    json_t *touched;      /* what the log's subject says was touched; owned, may be NULL */
+    char *recorded;       /* the answer as recorded, if that is not what answer says; owned */
+    uint8_t resource[CT_UUID_BYTES]; /* what a repeated Idempotency-Key leads to */
+    bool has_resource;
+    int candidates; /* for the log's header; -1: not a trace */
+    int disclosed;  /* purchasers */
+    const char *case_number;
+    const char *purpose;
+
+    uint32_t ordinal; /* position of its entry in the batch, from 1 */
+    bool seal_broken; /* found after the commit: a second entry says so */
+};
+
+/* The receipt of a request's entry, made after the commit. */
+struct api_receipt {
+    uint64_t entry;
+    const char *proof; /* a tlog-proof document */
+};
+
+/* Steps of one operation that C takes part in; any of them may be NULL.
+ * before: one request, credential and fields are checked. May refuse with api_refuse().
+ * start:  queues the first statement for all of the batch's requests of this kind.
+ * finish: reads its result; every request has an error or an answer then. May run further round
+ *         trips on the connection.
+ * record: queues one more statement whose result nobody needs (returns whether it did).
+ * render: after the commit: the body that the client gets; unseals what may be disclosed.
+ * A status other than CT_OK fails the whole batch, which is then halved. */
+struct api_handler {
+    void (*before)(struct api_context *context, struct api_request *request);
+    enum ct_status (*start)(struct api_context *context, struct store *store,
+                            const uint8_t batch[CT_UUID_BYTES], struct api_request **requests,
+                            size_t count);
+    enum ct_status (*finish)(struct api_context *context, struct store *store,
+                             struct api_request **requests, size_t count,
+                             const struct store_result *result, struct ct_error *err);
+    enum ct_status (*record)(struct api_context *context, struct store *store,
+                             const uint8_t batch[CT_UUID_BYTES], struct api_request **requests,
+                             size_t count, bool *ret_queued);
+    json_t *(*render)(struct api_context *context, struct api_request *request,
+                      const struct api_receipt *receipt);
+    bool bulk; /* many rows: the bulk lane */
+};
+
+/* The steps of requests answered by that function. Never NULL. */
+const struct api_handler *api_handler_of(enum api_sql sql);
+
+/* Frees what the request holds (not the request). */
+void api_request_clear(struct api_request *request);
+/* Forgets what an attempt left, so that the request can be tried again in a smaller batch. */
+void api_request_reset(struct api_request *request);
+
+/* Sets the outcome to a refusal; pointer may be NULL. A refusal that stands stays. */
+void api_refuse(struct api_request *request, enum api_error error, const char *pointer,
+                const char *detail);
+
+/* The generic steps: an SQL function of the one shape. */
+enum ct_status api_generic_start(struct api_context *context, struct store *store,
+                                 const uint8_t batch[CT_UUID_BYTES], struct api_request **requests,
+                                 size_t count);
+enum ct_status api_generic_finish(struct api_context *context, struct store *store,
+                                  struct api_request **requests, size_t count,
+                                  const struct store_result *result, struct ct_error *err);
+
+/* The handlers that have C of their own, one file per resource. */
+extern const struct api_handler api_code_blocks_create;
+extern const struct api_handler api_firearms_register;
+extern const struct api_handler api_custody_record;
+extern const struct api_handler api_sales_create;
+extern const struct api_handler api_traces_create;
+extern const struct api_handler api_traces_get;
+extern const struct api_handler api_keys_create;
+extern const struct api_handler api_log_entry;
+extern const struct api_handler api_log_receipt;
+extern const struct api_handler api_openapi_get;
+
+#endif

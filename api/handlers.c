@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/api.h"
+
+static const struct api_handler generic = {
+    .start = api_generic_start,
+    .finish = api_generic_finish,
+};
+
+/* Only operations in which C acts stand here. */
+static const struct api_handler *const handlers[API_SQL_HANDLERS] = {
+    [API_SQL_create_code_block] = &api_code_blocks_create,
+    [API_SQL_register_firearms] = &api_firearms_register,
+    [API_SQL_record_custody_events] = &api_custody_record,
+    [API_SQL_create_sale] = &api_sales_create,
+    [API_SQL_create_trace] = &api_traces_create,
+    [API_SQL_get_trace] = &api_traces_get,
+    [API_SQL_create_account_key] = &api_keys_create,
+    [API_SQL_get_log_entry] = &api_log_entry,
+    [API_SQL_get_log_receipt] = &api_log_receipt,
+    [API_SQL_get_openapi] = &api_openapi_get,
+};
+
+const struct api_handler *api_handler_of(enum api_sql sql)
+{
+    return handlers[sql] != NULL ? handlers[sql] : &generic;
+}

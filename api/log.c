@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/api.h"
+#include "api/log.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- GET /v1/log/entries/{index} ------------------------------------------------------------- */
+
+/* The plain text of a sealed column given in hex, or NULL: expunged, or the seal is broken. */
+static char *open_part(struct api_context *context, struct api_request *request,
+                       enum auth_subject_part part, const char *member, size_t *ret_length)
+{
+    const json_t *answer = request->answer;
+    const char *hex = ct_json_string(answer, member);
+    const char *batch_text = ct_json_string(answer, "batch_id");
+    const json_t *first = json_object_get(json_object_get(answer, "batch"), "first");
+    json_int_t ordinal =
+        json_integer_value(json_object_get(answer, "index")) - json_integer_value(first) + 1;
+    uint8_t batch[CT_UUID_BYTES];
+    char *plain = NULL;
+    if (hex == NULL)
+        return NULL;
+    size_t length = strlen(hex) / 2;
+    uint8_t *sealed = malloc(length + 1);
+    if (sealed != NULL && length > AUTH_SUBJECT_OVERHEAD)
+        plain = malloc(length - AUTH_SUBJECT_OVERHEAD + 1);
+    if (plain == NULL || batch_text == NULL || ct_uuid_parse(batch_text, batch) != CT_OK ||
+        ct_hex_decode(hex, 2 * length, sealed, length) != CT_OK ||
+        auth_subject_open(context->keyring, part, batch, (uint32_t)ordinal, sealed, length,
+                          (uint8_t *)plain, ret_length) != CT_OK) {
+        request->seal_broken = true;
+        free(plain);
+        plain = NULL;
+    }
+    free(sealed);
+    return plain;
+}
+
+static json_t *entry_render(struct api_context *context, struct api_request *request,
+                            const struct api_receipt *receipt)
+{
+    (void)receipt;
+    json_t *answer = json_copy(request->answer);
+    size_t length = 0;
+    char *subject = open_part(context, request, AUTH_SUBJECT, "subject_sealed", &length);
+    (void)json_object_set_new(answer, "subject",
+                              subject == NULL ? json_null() : json_stringn(subject, length));
+    char *salt = open_part(context, request, AUTH_SUBJECT_SALT, "subject_salt_sealed", &length);
+    if (salt != NULL && length == ACCESSLOG_SALT_BYTES) {
+        char hex[2 * ACCESSLOG_SALT_BYTES + 1];
+        ct_hex_encode((const uint8_t *)salt, length, hex);
+        (void)json_object_set_new(answer, "subject_salt", json_string(hex));
+    } else {
+        (void)json_object_set_new(answer, "subject_salt", json_null());
+    }
+    (void)json_object_del(answer, "subject_sealed");
+    (void)json_object_del(answer, "subject_salt_sealed");
+    (void)json_object_del(answer, "batch_id");
+    free(subject);
+    free(salt);
+    return answer;
+}
+
+const struct api_handler api_log_entry = {
+    .start = api_generic_start,
+    .finish = api_generic_finish,
+    .render = entry_render,
+};
+
+/* ---- GET /v1/log/receipts/{index} ------------------------------------------------------------- */
+
+static enum accesslog_status stored_hashes(void *closure, unsigned level, uint64_t first,
+                                           size_t count, struct accesslog_hash *ret_hashes)
+{
+    struct api_log_reader *log = closure;
+    struct store_params params;
+    struct store_result *result = NULL;
+    bool whole = false;
+    store_params_init(&params);
+    store_param_int(&params, (int32_t)level);
+    store_param_bigint(&params, (int64_t)first);
+    store_param_int(&params, (int32_t)count);
+    if (store_queue(log->store, API_SQL_log_hashes, &params) == CT_OK &&
+        store_run(log->store, log->deadline_ms, &result, 1, log->err) == CT_OK)
+        whole = store_rows(result) == count;
+    for (size_t i = 0; whole && i < count; i++) {
+        size_t length;
+        const uint8_t *hash = store_get_bytes(result, i, 1, &length);
+        whole = length == ACCESSLOG_HASH_BYTES &&
+                store_get_bigint(result, i, 0) == (int64_t)(first + i);
+        if (whole)
+            memcpy(ret_hashes[i].bytes, hash, length);
+    }
+    store_result_free(result);
+    store_params_free(&params);
+    return whole ? ACCESSLOG_OK : ACCESSLOG_STORAGE;
+}
+
+struct accesslog_storage api_log_storage(struct api_log_reader *reader)
+{
+    return (struct accesslog_storage){.hashes = stored_hashes, .context = reader};
+}
+
+char *api_receipt_text(const char *header, const char *header_salt, const char *d_subject,
+                       uint64_t index, const struct accesslog_hash *path, size_t path_count,
+                       const char *note)
+{
+    char *text = NULL;
+    json_t *extra = json_pack("{s:i, s:s, s:s, s:s}", "v", 1, "header", header, "header_salt",
+                              header_salt, "d_subject", d_subject);
+    char *extra_text = extra == NULL ? NULL : ct_json_text(extra);
+    if (extra_text != NULL) {
+        size_t length = strlen(extra_text);
+        size_t room = ACCESSLOG_RECEIPT_ROOM(length, strlen(note)) + 1;
+        text = malloc(room);
+        if (text != NULL && accesslog_receipt_format(extra_text, length, index, path, path_count,
+                                                     note, strlen(note), text, room) == 0) {
+            free(text);
+            text = NULL;
+        }
+    }
+    free(extra_text);
+    json_decref(extra);
+    return text;
+}
+
+static enum ct_status receipt_one(struct api_context *context, struct store *store,
+                                  struct api_request *request, struct ct_error *err)
+{
+    struct accesslog_hash path[ACCESSLOG_PROOF_MAX];
+    size_t path_count = 0;
+    struct api_log_reader reader = {
+        .store = store, .deadline_ms = ct_mono_ms() + API_LOG_READ_MS, .err = err};
+    struct accesslog_storage storage = api_log_storage(&reader);
+    json_t *entry = request->answer;
+    uint64_t index = (uint64_t)json_integer_value(json_object_get(entry, "index"));
+    if (index >= context->checkpoint_size) {
+        api_refuse(request, API_ERROR_NOT_PUBLISHED, NULL, "its checkpoint is not signed yet");
+        return CT_OK;
+    }
+    if (accesslog_prove_inclusion(&storage, index, context->checkpoint_size, path, &path_count) !=
+        ACCESSLOG_OK)
+        return store_alive(store) ? CT_DB : CT_DB_LOST;
+    char *proof = api_receipt_text(ct_json_string(entry, "header"),
+                                   ct_json_string(entry, "header_salt"),
+                                   ct_json_string(entry, "d_subject"), index, path, path_count,
+                                   context->checkpoint_note);
+    if (proof == NULL)
+        return CT_NO_MEMORY;
+    request->answer =
+        json_pack("{s:I, s:s}", "entry", (json_int_t)index, "tlog_proof", proof);
+    json_decref(entry);
+    free(proof);
+    return request->answer == NULL ? CT_NO_MEMORY : CT_OK;
+}
+
+static enum ct_status receipt_finish(struct api_context *context, struct store *store,
+                                     struct api_request **requests, size_t count,
+                                     const struct store_result *result, struct ct_error *err)
+{
+    enum ct_status status = api_generic_finish(context, store, requests, count, result, err);
+    for (size_t i = 0; i < count && status == CT_OK; i++) {
+        if (requests[i]->error == API_ERROR_NONE)
+            status = receipt_one(context, store, requests[i], err);
+    }
+    return status;
+}
+
+const struct api_handler api_log_receipt = {
+    .start = api_generic_start,
+    .finish = receipt_finish,
+};

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/statements.h"
+
+const struct store_statement api_statements[API_SQL_COUNT] = {
+#define X(name)                                                                                    \
+    [API_SQL_##name] = {#name, "SELECT ordinal, outcome, answer, subject FROM api." #name          \
+                               "($1, $2, $3, $4, $5)"},
+    API_SQL_OPERATIONS(X)
+#undef X
+    [API_SQL_batch_open] = {"batch_open",
+                            "SELECT ordinal, credential, account, organization, organization_kind, "
+                            "licence, roles, replay_mac, replay_outcome, replay_answer, "
+                            "replay_resource, replay_entry FROM api.batch_open($1, $2, $3, $4)"},
+    [API_SQL_schema_digest] = {"schema_digest", "SELECT api.schema_digest()"},
+    [API_SQL_trace_lookup] =
+        {"trace_lookup",
+         "SELECT lookup, code_state, block_id, block_holder, mark_id, placement, valid_from, "
+         "valid_to, firearm_id, maker, importer, model, serial, caliber, firearm_type, shipped_on, "
+         "custody, basis, no_purchaser_reason, chain_complete, returned_on, later_holders, "
+         "sale_id, sale_dealer, sale_delivered_on, sale_transaction_number, purchaser_sealed, "
+         "purchaser_key FROM api.trace_lookup($1, $2)"},
+    [API_SQL_trace_record] = {"trace_record",
+                              "SELECT api.trace_record($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"},
+    [API_SQL_idempotency_store] =
+        {"idempotency_store", "SELECT api.idempotency_store($1, $2, $3, $4, $5, $6, $7, $8, $9)"},
+    [API_SQL_log_append] = {"log_append",
+                            "SELECT api.log_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
+                            "$12, $13, $14, $15, $16)"},
+    [API_SQL_log_head] = {"log_head",
+                          "SELECT size, frontier, writer, epoch, last_root, max_idx "
+                          "FROM api.log_head()"},
+    [API_SQL_log_take] = {"log_take", "SELECT size, frontier, epoch FROM api.log_take($1)"},
+    [API_SQL_log_resolve] = {"log_resolve", "SELECT api.log_resolve($1)"},
+    [API_SQL_log_batch_by_size] = {"log_batch_by_size",
+                                   "SELECT root FROM api.log_batch_by_size($1)"},
+    [API_SQL_log_hashes] = {"log_hashes", "SELECT idx, hash FROM api.log_hashes($1, $2, $3)"},
+    [API_SQL_log_sign_store] = {"log_sign_store", "SELECT api.log_sign_store($1, $2, $3)"},
+    [API_SQL_log_last_signature] = {"log_last_signature",
+                                    "SELECT size, line FROM api.log_last_signature($1)"},
+    [API_SQL_search_fill] = {"search_fill", "SELECT log_complete_to, log_size, trace_lag_s "
+                                            "FROM api.search_fill($1)"},
+    [API_SQL_credentials_used] = {"credentials_used", "SELECT api.credentials_used($1)"},
+    [API_SQL_maintain] = {"maintain", "SELECT api.maintain()"},
+    [API_SQL_registry_counts] = {"registry_counts",
+                                 "SELECT scheme, registered FROM api.registry_counts()"},
+    /* Session level: held by the writer for as long as its connection lives. */
+    [API_SQL_writer_lock] = {"writer_lock", "SELECT pg_try_advisory_lock(4849523, 1)"},
+};

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef API_STATEMENTS_H
+#define API_STATEMENTS_H
+
+/* Every SQL statement that the keeper runs: one call of one function each. */
+
+#include "store/store.h"
+
+/* Functions of the one shape: rows in, one outcome row per request out. */
+#define API_SQL_OPERATIONS(X)                                                                      \
+    X(create_code_block)                                                                           \
+    X(register_firearms)                                                                           \
+    X(get_firearm)                                                                                 \
+    X(find_firearms)                                                                               \
+    X(record_custody_events)                                                                       \
+    X(create_sale)                                                                                 \
+    X(deliver_sale)                                                                                \
+    X(list_sales)                                                                                  \
+    X(get_sale)                                                                                    \
+    X(list_traces)                                                                                 \
+    X(get_trace)                                                                                   \
+    X(get_me)                                                                                      \
+    X(list_models)                                                                                 \
+    X(create_model)                                                                                \
+    X(get_vocabulary)                                                                              \
+    X(list_log_entries)                                                                            \
+    X(get_log_entry)                                                                               \
+    X(create_organization)                                                                         \
+    X(list_organizations)                                                                          \
+    X(get_organization)                                                                            \
+    X(create_account)                                                                              \
+    X(list_accounts)                                                                               \
+    X(get_account)                                                                                 \
+    X(create_account_key)                                                                          \
+    X(list_account_keys)                                                                           \
+    X(revoke_account_key)
+
+enum api_sql {
+#define X(name) API_SQL_##name,
+    API_SQL_OPERATIONS(X)
+#undef X
+    API_SQL_batch_open,
+    API_SQL_schema_digest,
+    API_SQL_trace_lookup,
+    API_SQL_trace_record,
+    API_SQL_idempotency_store,
+    API_SQL_log_append,
+    API_SQL_log_head,
+    API_SQL_log_take,
+    API_SQL_log_resolve,
+    API_SQL_log_batch_by_size,
+    API_SQL_log_hashes,
+    API_SQL_log_sign_store,
+    API_SQL_log_last_signature,
+    API_SQL_search_fill,
+    API_SQL_credentials_used,
+    API_SQL_maintain,
+    API_SQL_registry_counts,
+    API_SQL_writer_lock,
+    API_SQL_COUNT,
+    /* Not functions of the database: answered in C. */
+    API_SQL_create_trace = API_SQL_COUNT,
+    API_SQL_get_log_receipt,
+    API_SQL_get_openapi,
+    API_SQL_HANDLERS,
+};
+
+/* Indexed by enum api_sql, API_SQL_COUNT of them. */
+extern const struct store_statement api_statements[];
+
+#endif

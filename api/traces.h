@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef API_TRACES_H
+#define API_TRACES_H
+
+#include "api/api.h"
+
+/* What making a trace and reading it again share. */
+
+/* A purchaser as sealed, kept until the commit. */
+struct api_sealed {
+    uint8_t *bytes; /* owned; NULL: nothing to open */
+    size_t length;
+    char key[AUTH_KEY_ID_TEXT];
+    uint8_t sale[CT_UUID_BYTES];
+};
+
+/* Copies. False when out of memory or key is none of ours. */
+bool api_sealed_set(struct api_sealed *sealed, const uint8_t sale[CT_UUID_BYTES], const char *key,
+                    const uint8_t *bytes, size_t length);
+
+/* The answer that leaves: opens the sealed purchaser into the first candidate and adds the
+ * receipt. answer_take: as recorded. NULL when out of memory. Only after the commit. */
+json_t *api_trace_render(struct api_context *context, struct api_request *request,
+                         json_t *answer_take, const struct api_sealed *sealed,
+                         const struct api_receipt *receipt);
+
+/* Letters, digits and dots of a vocabulary's word in lower case, so that ".40 S&W" and ".40 s & w"
+ * are one. Writes at most room bytes with the NUL. */
+void api_fold_word(const char *word, char *ret_text, size_t room);
+
+#endif

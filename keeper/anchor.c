@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "keeper/anchor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PLACES 2
+
+static enum ct_status read_place(int fd, unsigned place, char *ret_note, size_t *ret_length)
+{
+    ssize_t count = pread(fd, ret_note, ANCHOR_PLACE_BYTES, (off_t)place * ANCHOR_PLACE_BYTES);
+    if (count < 0)
+        return CT_IO;
+    *ret_length = strnlen(ret_note, (size_t)count);
+    return CT_OK;
+}
+
+/* Both places are preallocated, so that later writes change no metadata and fdatasync is one write
+ * to the disk. */
+static bool grow(int fd)
+{
+    off_t wanted = (off_t)PLACES * ANCHOR_PLACE_BYTES;
+    off_t length = lseek(fd, 0, SEEK_END);
+    char zeros[ANCHOR_PLACE_BYTES] = {0};
+    while (length >= 0 && length < wanted) {
+        size_t count = (size_t)(wanted - length);
+        if (count > sizeof zeros)
+            count = sizeof zeros;
+        if (pwrite(fd, zeros, count, length) != (ssize_t)count)
+            return false;
+        length += (off_t)count;
+    }
+    return length == wanted && fsync(fd) == 0;
+}
+
+enum ct_status anchor_open(const char *path, const struct accesslog_verifier *known,
+                           size_t known_count, int *ret_fd, unsigned *ret_next_place,
+                           struct accesslog_checkpoint *ret_checkpoint, struct ct_error *err)
+{
+    struct accesslog_checkpoint newest = {.size = 0};
+    bool something = false;
+    unsigned newest_place = 1;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        ct_error_set(err, "cannot open the anchor %s: %s", path, strerror(errno));
+        return CT_IO;
+    }
+    for (unsigned place = 0; place < PLACES; place++) {
+        char note[ANCHOR_PLACE_BYTES];
+        size_t length = 0;
+        struct accesslog_checkpoint found;
+        if (read_place(fd, place, note, &length) != CT_OK)
+            goto failed;
+        something = something || length > 0;
+        if (length > 0 &&
+            accesslog_checkpoint_open(note, length, known, known_count, &found, NULL) ==
+                ACCESSLOG_OK &&
+            found.size > newest.size) {
+            newest = found;
+            newest_place = place;
+        }
+    }
+    if (something && newest.size == 0) {
+        ct_error_set(err, "the anchor %s holds no checkpoint that this keyring signed", path);
+        (void)close(fd);
+        return CT_CRYPTO;
+    }
+    if (!grow(fd))
+        goto failed;
+    *ret_fd = fd;
+    *ret_next_place = (newest_place + 1) % PLACES;
+    *ret_checkpoint = newest;
+    return CT_OK;
+failed:
+    ct_error_set(err, "cannot use the anchor %s: %s", path, strerror(errno));
+    (void)close(fd);
+    return CT_IO;
+}
+
+enum ct_status anchor_write(int fd, unsigned place, const char *note, struct ct_error *err)
+{
+    char bytes[ANCHOR_PLACE_BYTES] = {0};
+    size_t length = strlen(note);
+    if (length >= sizeof bytes)
+        return CT_LIMIT;
+    memcpy(bytes, note, length);
+    if (pwrite(fd, bytes, sizeof bytes, (off_t)place * ANCHOR_PLACE_BYTES) !=
+            (ssize_t)sizeof bytes ||
+        fdatasync(fd) != 0) {
+        ct_error_set(err, "cannot write the anchor: %s", strerror(errno));
+        return CT_IO;
+    }
+    return CT_OK;
+}

@@ -1,0 +1,431 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "keeper/internal.h"
+
+#include "api/log.h"
+#include "keeper/decide.h"
+#include "keeper/entry.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One batch on its way through one transaction. */
+struct batch {
+    struct lane *lane;
+    struct ticket **tickets;
+    size_t count;
+    bool poisoned;
+    uint8_t id[CT_UUID_BYTES];
+    struct ticket **logged; /* those whose credential was resolved: each has an entry */
+    size_t logged_count;
+    struct chain_entry *entries; /* of logged */
+    bool sent;                   /* COMMIT */
+    struct ct_error err;
+};
+
+/* Requests answered by one function, in the order of the batch. */
+struct group {
+    enum api_sql sql;
+    struct api_request **requests;
+    size_t count;
+};
+
+#define GROUPS_MAX API_SQL_HANDLERS
+
+/* ---- 1. credentials ------------------------------------------------------------------------ */
+
+static enum ct_status open_batch(struct batch *batch, struct store_result **ret)
+{
+    struct keeper *keeper = batch->lane->keeper;
+    struct store *store = batch->lane->store;
+    struct store_params params;
+    struct store_result *results[2] = {NULL, NULL};
+    char digest[KEEPER_DIGEST_TEXT];
+    (void)pthread_mutex_lock(&keeper->view.mutex);
+    memcpy(digest, keeper->view.digest, sizeof digest);
+    (void)pthread_mutex_unlock(&keeper->view.mutex);
+    store_params_init(&params);
+    store_param_text(&params, digest);
+    store_array_open(&params, STORE_BYTEA);
+    for (size_t i = 0; i < batch->count; i++) {
+        uint8_t key[AUTH_DIGEST_BYTES];
+        if (auth_bearer_digest(keeper->keyring, batch->tickets[i]->message.authorization, key) ==
+            CT_OK)
+            store_element_bytes(&params, key, sizeof key);
+        else
+            store_element_null(&params);
+    }
+    store_array_close(&params);
+    store_array_open(&params, STORE_TEXT);
+    for (size_t i = 0; i < batch->count; i++)
+        store_element_text(&params, api_routes[batch->tickets[i]->request.operation].name);
+    store_array_close(&params);
+    store_array_open(&params, STORE_TEXT);
+    for (size_t i = 0; i < batch->count; i++)
+        store_element_text(&params, batch->tickets[i]->message.idempotency_key);
+    store_array_close(&params);
+    enum ct_status status = store_queue_begin(store);
+    if (status == CT_OK)
+        status = store_queue(store, API_SQL_batch_open, &params);
+    if (status == CT_OK)
+        status = store_run(store, ct_mono_ms() + LIMIT_STATEMENT_MS + LIMIT_LOCK_MS, results, 2,
+                           &batch->err);
+    store_params_free(&params);
+    store_result_free(results[0]);
+    if (status == CT_OK)
+        *ret = results[1];
+    else
+        store_result_free(results[1]);
+    return status;
+}
+
+/* ---- 2. decisions ---------------------------------------------------------------------------- */
+
+/* Those without a live credential stay out of the log; all others have an entry, in this order. */
+static void decide_all(struct batch *batch, const struct store_result *rows)
+{
+    struct lane *lane = batch->lane;
+    for (size_t i = 0; i < batch->count; i++) {
+        api_request_reset(&batch->tickets[i]->request);
+        batch->tickets[i]->request.error = API_ERROR_UNAUTHORIZED;
+    }
+    for (size_t row = 0; row < store_rows(rows); row++) {
+        size_t place = (size_t)store_get_int(rows, row, 0) - 1;
+        if (place >= batch->count)
+            continue;
+        struct ticket *ticket = batch->tickets[place];
+        ticket->request.error = API_ERROR_NONE;
+        batch->logged[batch->logged_count++] = ticket;
+        ticket->request.ordinal = (uint32_t)batch->logged_count;
+        decide_identity(ticket, rows, row);
+        if (batch->poisoned)
+            api_refuse(&ticket->request, API_ERROR_INTERNAL, NULL, "it could not be carried out");
+        else
+            decide_request(lane, ticket, rows, row);
+    }
+}
+
+/* ---- 3. the operations ------------------------------------------------------------------------- */
+
+static size_t make_groups(struct batch *batch, struct group *groups, struct api_request **places)
+{
+    size_t group_count = 0;
+    size_t used = 0;
+    for (unsigned sql = 0; sql < API_SQL_HANDLERS; sql++) {
+        struct group group = {.sql = (enum api_sql)sql, .requests = places + used};
+        for (size_t i = 0; i < batch->logged_count; i++) {
+            struct api_request *request = &batch->logged[i]->request;
+            if (request->sql == sql && request->error == API_ERROR_NONE && request->answer == NULL)
+                group.requests[group.count++] = request;
+        }
+        if (group.count == 0)
+            continue;
+        used += group.count;
+        groups[group_count++] = group;
+    }
+    return group_count;
+}
+
+static enum ct_status run_groups(struct batch *batch, struct group *groups, size_t count)
+{
+    struct lane *lane = batch->lane;
+    struct store_result *results[GROUPS_MAX] = {0};
+    size_t started = 0;
+    int64_t wait_ms = lane->kind == LANE_BULK ? LIMIT_BULK_STATEMENT_MS : LIMIT_STATEMENT_MS;
+    enum ct_status status = CT_OK;
+    for (size_t i = 0; i < count && status == CT_OK; i++) {
+        const struct api_handler *handler = api_handler_of(groups[i].sql);
+        if (handler->start == NULL)
+            continue;
+        status = handler->start(&lane->context, lane->store, batch->id, groups[i].requests,
+                                groups[i].count);
+        started++;
+    }
+    if (status == CT_OK && started > 0)
+        status = store_run(lane->store, ct_mono_ms() + wait_ms, results, started, &batch->err);
+    started = 0;
+    for (size_t i = 0; i < count && status == CT_OK; i++) {
+        const struct api_handler *handler = api_handler_of(groups[i].sql);
+        if (handler->start == NULL)
+            continue;
+        status = handler->finish(&lane->context, lane->store, groups[i].requests, groups[i].count,
+                                 results[started++], &batch->err);
+    }
+    for (size_t i = 0; i < GROUPS_MAX; i++)
+        store_result_free(results[i]);
+    return status;
+}
+
+static enum ct_status record_groups(struct batch *batch, const struct group *groups, size_t count)
+{
+    struct lane *lane = batch->lane;
+    enum ct_status status = CT_OK;
+    for (size_t i = 0; i < count && status == CT_OK; i++) {
+        const struct api_handler *handler = api_handler_of(groups[i].sql);
+        bool queued = false;
+        if (handler->record != NULL)
+            status = handler->record(&lane->context, lane->store, batch->id, groups[i].requests,
+                                     groups[i].count, &queued);
+    }
+    return status;
+}
+
+/* ---- 4. idempotency, entries, commit ------------------------------------------------------------ */
+
+static bool is_kept(const struct ticket *ticket)
+{
+    const struct api_request *request = &ticket->request;
+    uint8_t idempotency = api_routes[request->operation].idempotency;
+    return request->error == API_ERROR_NONE && request->idempotency_key != NULL &&
+           !request->replay.found &&
+           (idempotency == API_IDEMPOTENCY_REQUIRED || idempotency == API_IDEMPOTENCY_ACCEPTED);
+}
+
+static enum ct_status store_outcomes(struct batch *batch)
+{
+    struct store_params params;
+    struct ticket **kept = calloc(batch->logged_count + 1, sizeof(struct ticket *));
+    size_t count = 0;
+    if (kept == NULL)
+        return CT_NO_MEMORY;
+    for (size_t i = 0; i < batch->logged_count; i++) {
+        if (is_kept(batch->logged[i]))
+            kept[count++] = batch->logged[i];
+    }
+    enum ct_status status = CT_OK;
+    store_params_init(&params);
+    if (count > 0) {
+        decide_outcome_params(batch->lane, &params, batch->id, kept, count);
+        status = store_queue(batch->lane->store, API_SQL_idempotency_store, &params);
+    }
+    store_params_free(&params);
+    free(kept);
+    return status;
+}
+
+static enum ct_status make_entries(struct batch *batch)
+{
+    struct keeper *keeper = batch->lane->keeper;
+    struct entry_origin origin = {.origin = auth_keyring_origin(keeper->keyring),
+                                  .server = keeper->chain.writer,
+                                  .epoch = keeper->chain.epoch,
+                                  .time_ms = ct_now_ms()};
+    for (size_t i = 0; i < batch->logged_count; i++) {
+        struct chain_entry *entry = &batch->entries[i];
+        const struct ticket *ticket = batch->logged[i];
+        char request_id[MESSAGE_REQUEST_ID_TEXT];
+        char *header;
+        char *subject;
+        randombytes_buf(entry->salt_header, sizeof entry->salt_header);
+        randombytes_buf(entry->salt_subject, sizeof entry->salt_subject);
+        message_request_id(ticket->message.boot, ticket->message.id, request_id);
+        enum ct_status status = entry_of_request(&origin, &ticket->request, request_id,
+                                                 entry->salt_subject, &header, &subject);
+        if (status != CT_OK)
+            return status;
+        entry->header = header;
+        entry->subject = subject;
+        chain_commit_entry(entry);
+    }
+    return CT_OK;
+}
+
+static enum ct_status commit(struct batch *batch)
+{
+    struct lane *lane = batch->lane;
+    struct group groups[GROUPS_MAX];
+    struct api_request **places = calloc(batch->logged_count + 1, sizeof(struct api_request *));
+    if (places == NULL)
+        return CT_NO_MEMORY;
+    size_t group_count = make_groups(batch, groups, places);
+    enum ct_status status = run_groups(batch, groups, group_count);
+    if (status == CT_OK)
+        status = make_entries(batch);
+    if (status == CT_OK)
+        status = record_groups(batch, groups, group_count);
+    if (status == CT_OK)
+        status = store_outcomes(batch);
+    /* The database records while this lane waits for its turn at the log's head. */
+    if (status == CT_OK)
+        status = store_push(lane->store);
+    if (status == CT_OK)
+        status = chain_append(&lane->keeper->chain, lane->store, batch->id, batch->entries,
+                              batch->logged_count, lane->batch, &batch->sent, &batch->err);
+    free(places);
+    return status;
+}
+
+/* ---- 5. answers ----------------------------------------------------------------------------------- */
+
+static char *receipt_text(struct batch *batch, size_t i, const char *note)
+{
+    struct accesslog_hash path[ACCESSLOG_PROOF_MAX];
+    const struct chain_entry *entry = &batch->entries[i];
+    char salt[2 * ACCESSLOG_SALT_BYTES + 1];
+    char d_subject[2 * ACCESSLOG_HASH_BYTES + 1];
+    size_t count = accesslog_batch_path(batch->lane->batch, i, path);
+    ct_hex_encode(entry->salt_header, sizeof entry->salt_header, salt);
+    ct_hex_encode(entry->commitment.d_subject.bytes, ACCESSLOG_HASH_BYTES, d_subject);
+    return api_receipt_text(entry->header, salt, d_subject, batch->lane->batch->first + i, path,
+                            count, note);
+}
+
+/* A seal that does not open is an outcome of its own, with a second entry, before the answer that
+ * says so leaves. */
+static enum ct_status log_broken_seals(struct batch *batch)
+{
+    struct lane *lane = batch->lane;
+    struct keeper *keeper = lane->keeper;
+    struct entry_origin origin = {.origin = auth_keyring_origin(keeper->keyring),
+                                  .server = keeper->chain.writer,
+                                  .epoch = keeper->chain.epoch,
+                                  .time_ms = ct_now_ms()};
+    json_t *entries = json_array();
+    uint64_t first = lane->batch->first;
+    for (size_t i = 0; i < batch->logged_count; i++) {
+        if (batch->logged[i]->request.seal_broken)
+            (void)json_array_append_new(entries, json_integer((json_int_t)(first + i)));
+    }
+    if (json_array_size(entries) == 0) {
+        json_decref(entries);
+        return CT_OK;
+    }
+    atomic_fetch_add(&keeper->stats.seals_broken, json_array_size(entries));
+    ct_log(CT_LOG_ERROR, "%zu sealed records did not open", json_array_size(entries));
+    struct chain_entry entry = {0};
+    char *header;
+    char *subject;
+    uint8_t id[CT_UUID_BYTES];
+    char note[CHAIN_NOTE_ROOM];
+    bool sent = false;
+    enum ct_status status =
+        entry_of_keeper(&origin, "unseal", "seal_broken", json_pack("{s:o}", "entries", entries),
+                        &header, &subject);
+    if (status != CT_OK)
+        return status;
+    randombytes_buf(id, sizeof id);
+    randombytes_buf(entry.salt_header, sizeof entry.salt_header);
+    randombytes_buf(entry.salt_subject, sizeof entry.salt_subject);
+    entry.header = header;
+    entry.subject = subject;
+    chain_commit_entry(&entry);
+    status = store_queue_begin(lane->store);
+    if (status == CT_OK)
+        status = chain_append(&keeper->chain, lane->store, id, &entry, 1, lane->batch, &sent,
+                              &batch->err);
+    if (status == CT_OK)
+        status = chain_release(&keeper->chain, lane->batch->tree.size, &lane->batch->root, note,
+                               &batch->err);
+    free(header);
+    free(subject);
+    return status;
+}
+
+static enum batch_result answer_all(struct batch *batch)
+{
+    struct lane *lane = batch->lane;
+    char note[CHAIN_NOTE_ROOM];
+    uint64_t first = lane->batch->first;
+    if (chain_release(&lane->keeper->chain, lane->batch->tree.size, &lane->batch->root, note,
+                      &batch->err) != CT_OK)
+        return BATCH_UNRELEASED;
+    for (size_t i = 0; i < batch->logged_count; i++) {
+        char *proof = receipt_text(batch, i, note);
+        struct api_receipt receipt = {.entry = first + i, .proof = proof};
+        if (proof != NULL)
+            answer_request(&lane->out, lane, batch->logged[i], &receipt);
+        free(proof);
+    }
+    return log_broken_seals(batch) == CT_OK ? BATCH_DONE : BATCH_UNRELEASED;
+}
+
+static void answer_unauthorized(struct batch *batch)
+{
+    struct lane *lane = batch->lane;
+    for (size_t i = 0; i < batch->count; i++) {
+        if (batch->tickets[i]->request.error != API_ERROR_UNAUTHORIZED)
+            continue;
+        atomic_fetch_add(&lane->keeper->stats.unauthorized, 1);
+        answer_error(&lane->out, batch->tickets[i], API_ERROR_UNAUTHORIZED, NULL);
+    }
+}
+
+/* ---- all of it -------------------------------------------------------------------------------------- */
+
+static enum batch_result result_of(struct batch *batch, enum ct_status status)
+{
+    switch (status) {
+    case CT_OK:
+        return BATCH_DONE;
+    case CT_DB_RETRY:
+        return BATCH_RETRY;
+    case CT_DB_LOST:
+        return batch->sent ? BATCH_UNKNOWN : BATCH_DATABASE;
+    case CT_STALE:
+        return strcmp(batch->err.sqlstate, "CT002") == 0 ? BATCH_SUPERSEDED : BATCH_STALE;
+    default:
+        return BATCH_FAILED;
+    }
+}
+
+static enum batch_result run_opened(struct batch *batch, const struct store_result *rows)
+{
+    struct lane *lane = batch->lane;
+    enum ct_status status;
+    decide_all(batch, rows);
+    if (batch->logged_count == 0) {
+        store_roll_back(lane->store);
+        answer_unauthorized(batch);
+        return BATCH_DONE;
+    }
+    status = commit(batch);
+    if (status != CT_OK && status != CT_DB_LOST)
+        store_roll_back(lane->store);
+    enum batch_result result = result_of(batch, status);
+    if (result == BATCH_UNKNOWN) {
+        bool committed = false;
+        lane_disconnect(lane);
+        if (lane_connect(lane, ct_mono_ms() + LIMIT_CONNECT_MS) == CT_OK &&
+            chain_resolve(&lane->keeper->chain, lane->store, batch->id, &committed, &batch->err) ==
+                CT_OK) {
+            atomic_fetch_add(&lane->keeper->stats.resolved_commits, 1);
+            result = committed ? BATCH_DONE : BATCH_RETRY;
+        }
+    }
+    if (result == BATCH_DONE) {
+        result = answer_all(batch);
+        answer_unauthorized(batch);
+    }
+    return result;
+}
+
+enum batch_result batch_run(struct lane *lane, struct ticket **tickets, size_t count, bool poisoned)
+{
+    struct batch batch = {.lane = lane, .tickets = tickets, .count = count, .poisoned = poisoned};
+    enum batch_result result = BATCH_FAILED;
+    struct store_result *rows = NULL;
+    batch.logged = calloc(count, sizeof(struct ticket *));
+    batch.entries = calloc(count, sizeof(struct chain_entry));
+    if (batch.logged == NULL || batch.entries == NULL)
+        goto out;
+    randombytes_buf(batch.id, sizeof batch.id);
+    lane->context.registered = (double)atomic_load(&lane->keeper->registered);
+    lane->context.calibers = atomic_load(&lane->keeper->calibers);
+    lane->context.checkpoint_size = chain_released(&lane->keeper->chain, lane->checkpoint_note);
+    lane->context.checkpoint_note = lane->checkpoint_note;
+    enum ct_status status = open_batch(&batch, &rows);
+    result = status == CT_OK ? run_opened(&batch, rows) : result_of(&batch, status);
+    if (status == CT_OK)
+        lane_note_used(lane, batch.logged, batch.logged_count);
+    if (result != BATCH_DONE)
+        ct_log(CT_LOG_WARNING, "a batch of %zu did not succeed: %s", count, batch.err.text);
+out:
+    for (size_t i = 0; i < count && batch.entries != NULL; i++) {
+        free((char *)batch.entries[i].header);
+        free((char *)batch.entries[i].subject);
+    }
+    store_result_free(rows);
+    free(batch.entries);
+    free(batch.logged);
+    return result;
+}

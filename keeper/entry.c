@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "keeper/entry.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+static json_t *common_header(const struct entry_origin *origin, const char *operation,
+                             const char *outcome)
+{
+    char time[CT_TIME_TEXT];
+    ct_time_format(origin->time_ms, time);
+    return json_pack("{s:i, s:s, s:s, s:I, s:s, s:s, s:s}", "v", 1, "origin", origin->origin,
+                     "server", origin->server, "epoch", (json_int_t)origin->epoch, "time", time,
+                     "operation", operation, "outcome", outcome);
+}
+
+/* Says the outcome without saying it: who holds the subject and its salt can check that the answer
+ * is the one that was recorded. */
+static void add_outcome_mac(json_t *subject, const struct api_request *request,
+                            const uint8_t salt[ACCESSLOG_SALT_BYTES])
+{
+    struct accesslog_hash mac;
+    char hex[2 * ACCESSLOG_HASH_BYTES + 1];
+    char *made = NULL;
+    const char *recorded = request->recorded;
+    if (recorded == NULL && request->answer != NULL)
+        recorded = made = ct_json_text(request->answer);
+    if (recorded == NULL)
+        return;
+    accesslog_entry_digest(salt, recorded, strlen(recorded), &mac);
+    ct_hex_encode(mac.bytes, sizeof mac.bytes, hex);
+    (void)json_object_set_new(subject, "outcome_mac", json_string(hex));
+    free(made);
+}
+
+static char *subject_text(const struct api_request *request, const uint8_t salt[ACCESSLOG_SALT_BYTES])
+{
+    json_t *subject = json_pack("{s:s}", "address", request->peer);
+    if (subject == NULL)
+        return NULL;
+    if (request->path != NULL && json_object_size(request->path) > 0)
+        (void)json_object_set(subject, "path", request->path);
+    if (request->query != NULL && json_object_size(request->query) > 0)
+        (void)json_object_set(subject, "query", request->query);
+    if (request->asked != NULL)
+        (void)json_object_set(subject, "asked", request->asked);
+    if (request->touched != NULL)
+        (void)json_object_set(subject, "touched", request->touched);
+    if (request->replay.found)
+        (void)json_object_set_new(subject, "replayed",
+                                  json_integer((json_int_t)request->replay.entry));
+    add_outcome_mac(subject, request, salt);
+    char *text = ct_json_text(subject);
+    json_decref(subject);
+    return text;
+}
+
+static char *header_text(const struct entry_origin *origin, const struct api_request *request,
+                         const char *request_id)
+{
+    char account[CT_ID_TEXT];
+    char organization[CT_ID_TEXT];
+    enum api_role role;
+    const struct api_route *route = &api_routes[request->operation];
+    const struct api_error_entry *error = &api_errors[request->error];
+    bool done = request->error == API_ERROR_NONE;
+    json_t *header = common_header(origin, route->name, done ? "ok" : error->name);
+    if (header == NULL)
+        return NULL;
+    ct_id_format("acc", request->identity.account, account);
+    ct_id_format("org", request->identity.organization, organization);
+    (void)json_object_set_new(header, "request_id", json_string(request_id));
+    (void)json_object_set_new(header, "account", json_string(account));
+    (void)json_object_set_new(header, "organization", json_string(organization));
+    (void)json_object_set_new(header, "licence", json_string(request->identity.licence));
+    (void)json_object_set_new(header, "status",
+                              json_integer(done ? route->success_status : error->status));
+    if (api_permitted(request->identity.roles, request->operation, &role))
+        (void)json_object_set_new(header, "role", json_string(api_role_names[role]));
+    if (request->case_number != NULL)
+        (void)json_object_set_new(header, "case_number", json_string(request->case_number));
+    if (request->purpose != NULL)
+        (void)json_object_set_new(header, "purpose", json_string(request->purpose));
+    if (request->candidates >= 0) {
+        (void)json_object_set_new(header, "candidates", json_integer(request->candidates));
+        (void)json_object_set_new(header, "disclosed", json_integer(request->disclosed));
+    }
+    if (request->replay.found)
+        (void)json_object_set_new(header, "replayed", json_true());
+    char *text = ct_json_text(header);
+    json_decref(header);
+    return text;
+}
+
+enum ct_status entry_of_request(const struct entry_origin *origin, const struct api_request *request,
+                                const char *request_id,
+                                const uint8_t salt_subject[ACCESSLOG_SALT_BYTES], char **ret_header,
+                                char **ret_subject)
+{
+    char *header = header_text(origin, request, request_id);
+    char *subject = subject_text(request, salt_subject);
+    if (header == NULL || subject == NULL) {
+        free(header);
+        free(subject);
+        return CT_NO_MEMORY;
+    }
+    *ret_header = header;
+    *ret_subject = subject;
+    return CT_OK;
+}
+
+enum ct_status entry_of_keeper(const struct entry_origin *origin, const char *operation,
+                               const char *outcome, json_t *subject_take, char **ret_header,
+                               char **ret_subject)
+{
+    json_t *header = common_header(origin, operation, outcome);
+    char *header_text = header == NULL ? NULL : ct_json_text(header);
+    char *subject_text = subject_take == NULL ? NULL : ct_json_text(subject_take);
+    json_decref(header);
+    json_decref(subject_take);
+    if (header_text == NULL || subject_text == NULL) {
+        free(header_text);
+        free(subject_text);
+        return CT_NO_MEMORY;
+    }
+    *ret_header = header_text;
+    *ret_subject = subject_text;
+    return CT_OK;
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef KEEPER_ENTRY_H
+#define KEEPER_ENTRY_H
+
+/* The two private parts of a log entry as text: header (who, when, why, outcome) and subject (what
+ * was asked and touched). Neither ever holds a purchaser's data, a token or a password. */
+
+#include "api/api.h"
+#include "keeper/chain.h"
+
+/* What the server itself says of every entry. */
+struct entry_origin {
+    const char *origin;
+    const char *server;
+    int64_t epoch;
+    int64_t time_ms;
+};
+
+/* Text of one request's entry; status: HTTP. salt_subject keys the MAC of the outcome as recorded
+ * and must be the salt of the entry. Owner: *ret_header and *ret_subject are the caller's, free().
+ * Errors: CT_NO_MEMORY. */
+enum ct_status entry_of_request(const struct entry_origin *origin, const struct api_request *request,
+                                const char *request_id,
+                                const uint8_t salt_subject[ACCESSLOG_SALT_BYTES], char **ret_header,
+                                char **ret_subject) CT_MUST_CHECK;
+
+/* Text of an entry that the keeper makes of itself: takeover, seal_broken, bad_credentials.
+ * subject_take: an object. */
+enum ct_status entry_of_keeper(const struct entry_origin *origin, const char *operation,
+                               const char *outcome, json_t *subject_take, char **ret_header,
+                               char **ret_subject) CT_MUST_CHECK;
+
+#endif

@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "keeper/internal.h"
+
+#include "api/traces.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* What is done behind the batches, on a connection of its own that also holds the writer's lock:
+ * whoever holds it appends to the log, and it is free when the connection ends. */
+
+#define TICK_MS 200
+#define FILL_ROWS 4096
+#define SIGN_MS 1000
+#define PUBLISH_MS 60000
+#define USED_MS 2000
+#define COUNT_MS 5000
+#define MAINTAIN_MS 60000
+
+struct worker {
+    struct keeper *keeper;
+    struct store *store;
+    bool is_writer;
+    int64_t signed_ms; /* when each was done last; monotonic */
+    int64_t used_ms;
+    int64_t counted_ms;
+    int64_t maintained_ms;
+    uint64_t signed_size;
+};
+
+static enum ct_status call(struct worker *worker, enum api_sql statement,
+                           const struct store_params *params, struct store_result **ret,
+                           struct ct_error *err)
+{
+    enum ct_status status = store_queue(worker->store, statement, params);
+    if (status == CT_OK)
+        status = store_run(worker->store, ct_mono_ms() + LIMIT_BULK_STATEMENT_MS, ret, 1, err);
+    return status;
+}
+
+static enum ct_status call_plain(struct worker *worker, enum api_sql statement,
+                                 struct store_result **ret, struct ct_error *err)
+{
+    struct store_params none;
+    store_params_init(&none);
+    return call(worker, statement, &none, ret, err);
+}
+
+/* ---- coming to be the writer ------------------------------------------------------------------ */
+
+static enum ct_status connect_store(struct worker *worker, struct ct_error *err)
+{
+    struct store_options options = {
+        .connection = worker->keeper->database,
+        .label = "casetrace worker",
+        .statement_timeout_ms = LIMIT_BULK_STATEMENT_MS,
+        .statements = api_statements,
+        .statement_count = API_SQL_COUNT,
+    };
+    return store_open(&options, ct_mono_ms() + LIMIT_CONNECT_MS, &worker->store, err);
+}
+
+static enum ct_status read_digest(struct worker *worker, struct ct_error *err)
+{
+    struct keeper_view *view = &worker->keeper->view;
+    struct store_result *result = NULL;
+    enum ct_status status = call_plain(worker, API_SQL_schema_digest, &result, err);
+    if (status != CT_OK)
+        return status;
+    const char *digest = store_rows(result) == 1 ? store_get_text(result, 0, 0) : NULL;
+    (void)pthread_mutex_lock(&view->mutex);
+    (void)snprintf(view->digest, sizeof view->digest, "%s", digest == NULL ? "" : digest);
+    (void)pthread_mutex_unlock(&view->mutex);
+    if (digest == NULL) {
+        ct_error_set(err, "the database's schema is not ready: run casetrace migrate");
+        status = CT_STALE;
+    }
+    store_result_free(result);
+    return status;
+}
+
+static enum ct_status try_lock(struct worker *worker, bool *ret_locked, struct ct_error *err)
+{
+    struct store_result *result = NULL;
+    enum ct_status status = call_plain(worker, API_SQL_writer_lock, &result, err);
+    if (status == CT_OK)
+        *ret_locked = store_get_bool(result, 0, 0);
+    store_result_free(result);
+    return status;
+}
+
+static enum ct_status count_registered(struct worker *worker, struct ct_error *err)
+{
+    struct store_result *result = NULL;
+    int64_t registered = 0;
+    enum ct_status status = call_plain(worker, API_SQL_registry_counts, &result, err);
+    for (size_t row = 0; status == CT_OK && row < store_rows(result); row++) {
+        const char *scheme = store_get_text(result, row, 0);
+        if (scheme != NULL && strcmp(scheme, MICROSTAMP_R29_NAME) == 0)
+            registered += store_get_bigint(result, row, 1);
+    }
+    if (status == CT_OK)
+        atomic_store(&worker->keeper->registered, registered);
+    store_result_free(result);
+    return status;
+}
+
+static void add_name(json_t *names, const char *alias, const char *name)
+{
+    char folded[64];
+    if (alias == NULL || name == NULL)
+        return;
+    api_fold_word(alias, folded, sizeof folded);
+    (void)json_object_set_new(names, folded, json_string(name));
+}
+
+/* The vocabulary of calibers as a map from every name to the one that stands for it. */
+static json_t *calibers_of(const char *answer)
+{
+    json_t *vocabulary = answer == NULL ? NULL : json_loads(answer, 0, NULL);
+    json_t *names = json_object();
+    size_t index;
+    json_t *word;
+    json_array_foreach(json_object_get(vocabulary, "data"), index, word)
+    {
+        size_t place;
+        json_t *alias;
+        const char *name = ct_json_string(word, "value");
+        add_name(names, name, name);
+        json_array_foreach(json_object_get(word, "aliases"), place, alias)
+        {
+            add_name(names, json_string_value(alias), name);
+        }
+    }
+    json_decref(vocabulary);
+    return names;
+}
+
+static enum ct_status load_calibers(struct worker *worker, struct ct_error *err)
+{
+    static const uint8_t nobody[CT_UUID_BYTES];
+    struct store_params params;
+    struct store_result *result = NULL;
+    if (atomic_load(&worker->keeper->calibers) != NULL)
+        return CT_OK;
+    store_params_init(&params);
+    store_param_uuid(&params, nobody);
+    store_array_open(&params, STORE_INT);
+    store_element_int(&params, 1);
+    store_array_close(&params);
+    for (int i = 0; i < 2; i++) {
+        store_array_open(&params, STORE_UUID);
+        store_element_bytes(&params, nobody, sizeof nobody);
+        store_array_close(&params);
+    }
+    store_array_open(&params, STORE_JSONB);
+    store_element_jsonb(&params, "{\"path\":{\"kind\":\"caliber\"}}");
+    store_array_close(&params);
+    enum ct_status status = call(worker, API_SQL_get_vocabulary, &params, &result, err);
+    if (status == CT_OK)
+        atomic_store(&worker->keeper->calibers, calibers_of(store_get_jsonb(result, 0, 2)));
+    store_result_free(result);
+    store_params_free(&params);
+    return status;
+}
+
+static enum ct_status become_writer(struct worker *worker, struct ct_error *err)
+{
+    struct keeper *keeper = worker->keeper;
+    bool locked = false;
+    bool mine = false;
+    enum ct_status status = try_lock(worker, &locked, err);
+    if (status != CT_OK)
+        return status;
+    if (!locked) {
+        atomic_store(&keeper->state, KEEPER_STANDBY);
+        return CT_OK;
+    }
+    status = count_registered(worker, err);
+    if (status == CT_OK)
+        status = load_calibers(worker, err);
+    if (status == CT_OK && keeper->chain.epoch == 0) {
+        status = chain_take_over(&keeper->chain, worker->store, err);
+    } else if (status == CT_OK) {
+        /* The connection was lost and the lock with it: nobody may have taken over meanwhile. */
+        status = chain_check_writer(&keeper->chain, worker->store, &mine, err);
+        if (status == CT_OK && !mine) {
+            keeper_end(keeper, "another keeper has taken over the log");
+            return CT_STALE;
+        }
+    }
+    if (status != CT_OK)
+        return status;
+    worker->is_writer = true;
+    ct_log(CT_LOG_NOTICE, "writes the log, epoch %lld, size %llu", (long long)keeper->chain.epoch,
+           (unsigned long long)keeper->chain.tree.size);
+    atomic_store(&keeper->state, KEEPER_ACTIVE);
+    return CT_OK;
+}
+
+/* ---- behind the batches ------------------------------------------------------------------------- */
+
+static enum ct_status fill(struct worker *worker, struct ct_error *err)
+{
+    struct keeper_view *view = &worker->keeper->view;
+    struct store_params params;
+    struct store_result *result = NULL;
+    store_params_init(&params);
+    store_param_int(&params, FILL_ROWS);
+    enum ct_status status = call(worker, API_SQL_search_fill, &params, &result, err);
+    if (status == CT_OK && store_rows(result) == 1) {
+        (void)pthread_mutex_lock(&view->mutex);
+        view->log_complete_to = store_get_bigint(result, 0, 0);
+        view->log_size = store_get_bigint(result, 0, 1);
+        view->trace_lag_s = store_get_double(result, 0, 2);
+        view->filled_ms = ct_mono_ms();
+        (void)pthread_mutex_unlock(&view->mutex);
+    }
+    store_result_free(result);
+    store_params_free(&params);
+    return status;
+}
+
+static enum ct_status store_signature(struct worker *worker, struct ct_error *err)
+{
+    struct keeper *keeper = worker->keeper;
+    struct store_params params;
+    char note[CHAIN_NOTE_ROOM];
+    uint64_t size = chain_released(&keeper->chain, note);
+    const char *lines = strstr(note, "\n\n");
+    if (size == 0 || size == worker->signed_size || lines == NULL)
+        return CT_OK;
+    store_params_init(&params);
+    store_param_bigint(&params, (int64_t)size);
+    store_param_text(&params, auth_keyring_origin(keeper->keyring));
+    store_param_text(&params, lines + 2);
+    enum ct_status status = call(worker, API_SQL_log_sign_store, &params, NULL, err);
+    if (status == CT_OK)
+        worker->signed_size = size;
+    store_params_free(&params);
+    return status;
+}
+
+static enum ct_status note_used(struct worker *worker, struct ct_error *err)
+{
+    struct keeper_view *view = &worker->keeper->view;
+    struct store_params params;
+    store_params_init(&params);
+    store_array_open(&params, STORE_UUID);
+    (void)pthread_mutex_lock(&view->mutex);
+    size_t count = view->used_count;
+    for (size_t i = 0; i < count; i++)
+        store_element_bytes(&params, view->used[i], CT_UUID_BYTES);
+    view->used_count = 0;
+    (void)pthread_mutex_unlock(&view->mutex);
+    store_array_close(&params);
+    enum ct_status status =
+        count == 0 ? CT_OK : call(worker, API_SQL_credentials_used, &params, NULL, err);
+    store_params_free(&params);
+    return status;
+}
+
+/* Once a minute, whatever happened: sizes by the second would show when police are busy. */
+static void publish(struct keeper *keeper)
+{
+    struct keeper_view *view = &keeper->view;
+    char note[CHAIN_NOTE_ROOM];
+    uint64_t size = chain_released(&keeper->chain, note);
+    int64_t now_ms = ct_mono_ms();
+    (void)pthread_mutex_lock(&view->mutex);
+    if (size > 0 && (view->published_size == 0 || now_ms - view->published_ms >= PUBLISH_MS)) {
+        memcpy(view->published_note, note, sizeof note);
+        view->published_size = size;
+        view->published_ms = now_ms;
+    }
+    (void)pthread_mutex_unlock(&view->mutex);
+}
+
+static bool is_due(int64_t *last_ms, int64_t every_ms)
+{
+    int64_t now_ms = ct_mono_ms();
+    if (now_ms - *last_ms < every_ms)
+        return false;
+    *last_ms = now_ms;
+    return true;
+}
+
+static enum ct_status work(struct worker *worker, struct ct_error *err)
+{
+    enum ct_status status = fill(worker, err);
+    publish(worker->keeper);
+    if (status == CT_OK && is_due(&worker->signed_ms, SIGN_MS))
+        status = store_signature(worker, err);
+    if (status == CT_OK && is_due(&worker->used_ms, USED_MS))
+        status = note_used(worker, err);
+    if (status == CT_OK && is_due(&worker->counted_ms, COUNT_MS))
+        status = count_registered(worker, err);
+    if (status == CT_OK && is_due(&worker->maintained_ms, MAINTAIN_MS))
+        status = call_plain(worker, API_SQL_maintain, NULL, err);
+    return status;
+}
+
+/* ---- the loop --------------------------------------------------------------------------------------- */
+
+static void lose(struct worker *worker, enum ct_status status, const struct ct_error *err)
+{
+    struct keeper *keeper = worker->keeper;
+    if (atomic_load(&keeper->state) == KEEPER_ENDING)
+        return;
+    if (atomic_load(&keeper->state) == KEEPER_ACTIVE || worker->store != NULL)
+        ct_log(CT_LOG_WARNING, "worker: %s", err->text);
+    atomic_store(&keeper->state, status == CT_STALE ? KEEPER_MIGRATING : KEEPER_STARTING);
+    store_close(worker->store);
+    worker->store = NULL;
+    worker->is_writer = false;
+}
+
+static void tick(struct worker *worker)
+{
+    struct ct_error err = {0};
+    enum ct_status status = CT_OK;
+    if (worker->store == NULL) {
+        status = connect_store(worker, &err);
+        if (status == CT_OK)
+            status = read_digest(worker, &err);
+    }
+    if (status == CT_OK && !worker->is_writer) {
+        status = become_writer(worker, &err);
+        /* Not a migration: this log must not be written from here. */
+        if (status == CT_STALE && err.sqlstate[0] == '\0')
+            keeper_end(worker->keeper, err.text);
+    } else if (status == CT_OK) {
+        status = work(worker, &err);
+    }
+    if (status != CT_OK)
+        lose(worker, status, &err);
+}
+
+static bool has_more(struct worker *worker)
+{
+    struct keeper_view *view = &worker->keeper->view;
+    (void)pthread_mutex_lock(&view->mutex);
+    bool more = view->log_size - view->log_complete_to >= FILL_ROWS;
+    (void)pthread_mutex_unlock(&view->mutex);
+    return more && worker->is_writer;
+}
+
+void *worker_main(void *argument)
+{
+    struct keeper *keeper = argument;
+    struct worker worker = {.keeper = keeper};
+    while (!atomic_load(&keeper->stopping)) {
+        struct pollfd wait = {.fd = keeper->wake_fd, .events = POLLIN};
+        uint64_t count;
+        tick(&worker);
+        if (poll(&wait, 1, has_more(&worker) ? 0 : TICK_MS) > 0 &&
+            read(keeper->wake_fd, &count, sizeof count) == (ssize_t)sizeof count &&
+            !atomic_load(&keeper->stopping)) {
+            /* Woken by a lane that met another schema: look at it anew. */
+            struct ct_error err = {.text = "the schema has changed"};
+            lose(&worker, CT_STALE, &err);
+        }
+    }
+    store_close(worker.store);
+    return NULL;
+}
+
+void worker_wake(struct keeper *keeper)
+{
+    uint64_t one = 1;
+    ssize_t written = write(keeper->wake_fd, &one, sizeof one);
+    (void)written; /* a counter that is full wakes as well */
+}
+
+enum ct_status worker_look(struct keeper *keeper, struct ct_error *err)
+{
+    struct worker worker = {.keeper = keeper};
+    enum ct_status status = connect_store(&worker, err);
+    if (status == CT_OK)
+        status = read_digest(&worker, err);
+    if (status == CT_OK)
+        status = chain_check(&keeper->chain, worker.store, err);
+    store_close(worker.store);
+    return status;
+}

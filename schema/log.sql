@@ -80,6 +80,17 @@ AS $$
 $$;
 COMMENT ON FUNCTION api.log_batch_by_id(uuid) IS 'did that batch commit, and where is it; no row if it did not';
 
+CREATE FUNCTION api.log_resolve(batch uuid) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- Waits for a transaction that still commits on a connection that was lost.
+    PERFORM FROM registry.log_head h WHERE h.id = 1 FOR UPDATE;
+    RETURN EXISTS (SELECT FROM registry.log_batch b WHERE b.batch_id = log_resolve.batch);
+END $$;
+COMMENT ON FUNCTION api.log_resolve(uuid) IS
+    'whether a batch whose COMMIT got no answer has committed; locks the head first, so the answer is final';
+
 CREATE FUNCTION api.log_batch_by_size(of_size bigint)
     RETURNS TABLE (batch_id uuid, first_idx bigint, count integer, size bigint, root bytea, at timestamptz)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp

@@ -96,6 +96,7 @@ AS $$
                'leaf_hash', encode(e.leaf_hash, 'hex'),
                'subject_sealed', encode(e.subject_sealed, 'hex'),
                'subject_salt_sealed', encode(e.subject_salt_sealed, 'hex'),
+               'batch_id', b.batch_id,
                'batch', jsonb_build_object('first', b.first_idx, 'count', b.count, 'size', b.size)) END,
            jsonb_build_object('index', a.idx)
     FROM (SELECT u.ordinal, CASE WHEN u.request #>> '{path,index}' ~ '^[0-9]{1,18}$'
@@ -105,7 +106,7 @@ AS $$
     LEFT JOIN LATERAL (SELECT b.* FROM registry.log_batch b WHERE b.size > e.idx ORDER BY b.size LIMIT 1) b ON true
 $$;
 COMMENT ON FUNCTION api.get_log_entry(uuid, integer[], uuid[], uuid[], jsonb[]) IS
-    'operation get_log_entry: the keeper replaces subject_sealed and subject_salt_sealed by what they hold';
+    'operation get_log_entry: the keeper replaces subject_sealed and subject_salt_sealed by what they hold and takes batch_id out';
 
 CREATE FUNCTION api.get_log_receipt(batch uuid, ordinals integer[], accounts uuid[], organizations uuid[],
                                     requests jsonb[])

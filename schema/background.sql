@@ -1,19 +1,37 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- What the keeper does behind its batches, on a connection of its own, in
--- short transactions.
+-- short transactions. Plans are made once per connection, perhaps while the
+-- tables are empty, so those that read much may only use indexes.
+
+-- Where one filling ends: the last batch that fits in max_rows entries, at
+-- least one. Entries of a batch that is there are all there, and so are those
+-- of all batches before it, because each moved the head under its lock.
+CREATE FUNCTION api.fill_range(of_name text, max_rows integer,
+                               OUT done bigint, OUT upto bigint, OUT upto_at timestamptz)
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    SELECT f.complete_to INTO done FROM registry.fill_state f WHERE f.name = of_name FOR UPDATE;
+    SELECT b.size, b.at INTO upto, upto_at FROM registry.log_batch b
+    WHERE b.size > done AND b.size <= done + max_rows ORDER BY b.size DESC LIMIT 1;
+    IF upto IS NULL THEN
+        SELECT b.size, b.at INTO upto, upto_at FROM registry.log_batch b
+        WHERE b.size > done ORDER BY b.size LIMIT 1;
+    END IF;
+END $$;
+COMMENT ON FUNCTION api.fill_range(text, integer) IS
+    'locks the state of a table that is filled and says up to which index to fill it; upto null when it is complete';
 
 CREATE FUNCTION api.log_search_fill(max_rows integer) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
-    done  bigint;
-    upto  bigint;
+    f record;
 BEGIN
-    SELECT f.complete_to INTO done FROM registry.fill_state f WHERE f.name = 'log_search' FOR UPDATE;
-    -- Entries below the head's size are all committed: the head is moved last.
-    SELECT least(h.size, done + max_rows) INTO upto FROM registry.log_head h WHERE h.id = 1;
-    IF upto <= done THEN
-        RETURN done;
+    SELECT * INTO f FROM api.fill_range('log_search', max_rows);
+    IF f.upto IS NULL THEN
+        RETURN f.done;
     END IF;
     INSERT INTO registry.log_search (idx, at, account_id, organization_id, operation, outcome, case_number)
     SELECT e.idx, h.time, substr(nullif(h.account, ''), 5)::uuid, substr(nullif(h.organization, ''), 5)::uuid,
@@ -21,12 +39,69 @@ BEGIN
     FROM registry.log_entry e
     CROSS JOIN LATERAL json_to_record(convert_from(e.header, 'UTF8')::json)
         AS h(time timestamptz, account text, organization text, operation text, outcome text, case_number text)
-    WHERE e.idx >= done AND e.idx < upto;
-    UPDATE registry.fill_state SET complete_to = upto, at = clock_timestamp() WHERE name = 'log_search';
-    RETURN upto;
+    WHERE e.idx >= f.done AND e.idx < f.upto;
+    UPDATE registry.fill_state SET complete_to = f.upto, at = f.upto_at WHERE name = 'log_search';
+    RETURN f.upto;
 END $$;
 COMMENT ON FUNCTION api.log_search_fill(integer) IS
-    'copies what auditors filter by from at most max_rows headers, in order; returns the index below which all is there';
+    'copies what auditors filter by from about max_rows headers, in order; returns the index below which all is there';
+
+CREATE FUNCTION api.trace_search_fill(max_rows integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+DECLARE
+    f record;
+BEGIN
+    SELECT * INTO f FROM api.fill_range('trace_search', max_rows);
+    IF f.upto IS NULL THEN
+        RETURN f.done;
+    END IF;
+    -- The batch's time, not the trace's: times then follow the order of the log,
+    -- and `at` of the last batch says up to when the lists are complete.
+    INSERT INTO registry.trace_search (trace_id, organization_id, account_id, at, case_number, exhibit, state,
+                                       purpose, urgency, candidates)
+    SELECT t.id, t.organization_id, t.account_id, b.at, t.case_number,
+           coalesce(t.request #>> '{specimens,0,exhibit}', ''), t.state, coalesce(t.request ->> 'purpose', ''),
+           coalesce(t.request ->> 'urgency', 'routine'), coalesce(json_array_length(t.answer -> 'candidates'), 0)
+    FROM registry.log_batch b
+    JOIN registry.trace_batch i ON i.batch_id = b.batch_id
+    CROSS JOIN LATERAL unnest(i.ids) AS u(id)
+    JOIN registry.trace t ON t.id = u.id
+    WHERE b.size > f.done AND b.size <= f.upto;
+    UPDATE registry.fill_state SET complete_to = f.upto, at = f.upto_at WHERE name = 'trace_search';
+    RETURN f.upto;
+END $$;
+COMMENT ON FUNCTION api.trace_search_fill(integer) IS
+    'copies what lists of traces show, of the batches of about max_rows log entries; returns the index it has reached';
+
+CREATE FUNCTION api.search_fill(max_rows integer)
+    RETURNS TABLE (log_complete_to bigint, log_size bigint, trace_lag_s double precision)
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    trace_complete_to bigint;
+BEGIN
+    log_complete_to := api.log_search_fill(max_rows);
+    trace_complete_to := api.trace_search_fill(max_rows);
+    SELECT h.size INTO log_size FROM registry.log_head h WHERE h.id = 1;
+    SELECT extract(epoch FROM clock_timestamp() - b.at) INTO trace_lag_s
+    FROM registry.log_batch b
+    WHERE b.size > least(log_complete_to, trace_complete_to) ORDER BY b.size LIMIT 1;
+    trace_lag_s := greatest(coalesce(trace_lag_s, 0), 0);
+    RETURN NEXT;
+END $$;
+COMMENT ON FUNCTION api.search_fill(integer) IS
+    'fills log_search and trace_search from about max_rows entries each; log_complete_to and log_size are indexes, '
+    'trace_lag_s the age in seconds of the oldest batch that one of the two lacks, 0 when none does';
+
+CREATE FUNCTION api.registry_counts()
+    RETURNS TABLE (scheme text, registered bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT c.scheme, sum(c.registered)::bigint FROM registry.code_count c GROUP BY c.scheme
+$$;
+COMMENT ON FUNCTION api.registry_counts() IS 'codes on registered firearms by scheme, for the ranking';
 
 CREATE FUNCTION api.credentials_used(ids uuid[]) RETURNS void
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -35,6 +110,25 @@ AS $$
     WHERE c.id = ANY (ids) AND c.last_used_on IS DISTINCT FROM api.today()
 $$;
 COMMENT ON FUNCTION api.credentials_used(uuid[]) IS 'notes the day on which credentials were used';
+
+CREATE FUNCTION api.code_count_compact() RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- Worth it once most rows could be put together with another.
+    IF (SELECT count(*) > 1000 + 2 * count(DISTINCT (c.scheme, c.caliber, c.maker_id, c.month))
+        FROM registry.code_count c) THEN
+        WITH old AS (
+            DELETE FROM registry.code_count c RETURNING c.*
+        )
+        INSERT INTO registry.code_count (scheme, caliber, maker_id, month, registered, batch_id, ordinal)
+        SELECT o.scheme, o.caliber, o.maker_id, o.month, sum(o.registered),
+               (array_agg(o.batch_id))[1], (array_agg(o.ordinal))[1]
+        FROM old o
+        GROUP BY o.scheme, o.caliber, o.maker_id, o.month;
+    END IF;
+END $$;
+COMMENT ON FUNCTION api.code_count_compact() IS 'puts rows of code_count together; their sums stay';
 
 CREATE FUNCTION api.maintain() RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -47,6 +141,7 @@ BEGIN
     SELECT h.size / 10000000 INTO part FROM registry.log_head h WHERE h.id = 1;
     PERFORM registry.log_partition_ensure(part);
     PERFORM registry.log_partition_ensure(part + 1);
+    PERFORM api.code_count_compact();
     DELETE FROM registry.idempotency i
     WHERE i.ctid = ANY (ARRAY(SELECT o.ctid FROM registry.idempotency o
                               WHERE o.recorded_at < now() - interval '25 hours' LIMIT rows_most));
@@ -54,5 +149,5 @@ BEGIN
     RETURN removed;
 END $$;
 COMMENT ON FUNCTION api.maintain() IS
-    'has the log''s next partition ready and removes old idempotency rows, at most 10,000 a call; returns how many, so '
-    'the caller knows whether to come again soon';
+    'has the log''s next partition ready, puts counts together and removes old idempotency rows, at most 10,000 a call; '
+    'returns how many, so the caller knows whether to come again soon';

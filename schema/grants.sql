@@ -61,11 +61,13 @@ GRANT UPDATE (revoked_at, revoked_by, revoke_batch_id, revoke_ordinal, last_used
     TO casetrace_registry;
 -- stored outcomes, which live for 24 hours;
 GRANT UPDATE, DELETE ON registry.idempotency TO casetrace_registry;
+-- the derived row of a firearm, whose lock orders its changes;
+GRANT UPDATE ON registry.firearm_state TO casetrace_registry;
 -- how far a job is;
 GRANT UPDATE (state, rows_done, rows_total, result, updated_at) ON registry.job_progress TO casetrace_registry;
 -- what is filled behind the batch and can be made again from the records.
 GRANT UPDATE (complete_to, at) ON registry.fill_state TO casetrace_registry;
-GRANT DELETE ON registry.log_search TO casetrace_registry;
+GRANT DELETE ON registry.log_search, registry.trace_search, registry.code_count TO casetrace_registry;
 
 -- An auditor reads the log without what is sealed in it.
 GRANT USAGE ON SCHEMA registry TO casetrace_auditor;

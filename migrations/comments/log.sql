@@ -54,4 +54,4 @@ COMMENT ON TABLE registry.fill_state IS 'how far the tables that are filled behi
 COMMENT ON COLUMN registry.fill_state.name IS 'the table that is filled';
 COMMENT ON COLUMN registry.fill_state.complete_to IS
     'every log entry below this index is reflected in the table; written by search_fill';
-COMMENT ON COLUMN registry.fill_state.at IS 'when it was last moved, UTC; written by search_fill';
+COMMENT ON COLUMN registry.fill_state.at IS 'time of the last batch that is reflected, UTC: what was committed to the log before it is in the table; written by search_fill';

@@ -1,1 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
+if HAVE_CMOCKA
+keeper_unit_tests = tests/unit/test_scheduler tests/unit/test_anchor
+check_PROGRAMS += $(keeper_unit_tests)
+TESTS += $(keeper_unit_tests)
+keeper_unit_libs = keeper/libkeeper.a api/libapi.a accesslog/libaccesslog.a auth/libauth.a \
+  microstamp/libmicrostamp.a store/libstore.a keeper/libmessage.a base/libbase.a $(LIBPQ_LIBS) \
+  $(SODIUM_LIBS) $(OPENSSL_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS) -lm
+tests_unit_test_scheduler_SOURCES = tests/unit/test_scheduler.c
+tests_unit_test_scheduler_LDADD = $(keeper_unit_libs)
+tests_unit_test_anchor_SOURCES = tests/unit/test_anchor.c
+tests_unit_test_anchor_LDADD = $(keeper_unit_libs)
+endif

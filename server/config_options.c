@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/config.h"
+
+#include <stddef.h>
+
+#define AT(field) offsetof(struct config, field)
+
+#define SERVED (CONFIG_FRONT)
+#define KEPT (CONFIG_KEEPER)
+
+/* In the order of the manual page. */
+const struct config_option config_options[] = {
+    {"server", "listen", CONFIG_ADDRESS, AT(listen), "127.0.0.1:8443", 0, SERVED, 0, 0,
+     "address and port of the HTTPS listener"},
+    {"server", "operator_listen", CONFIG_LOOPBACK, AT(operator_listen), "127.0.0.1:8444", 0, SERVED,
+     0, 0, "loopback address and port of /livez, /readyz and /metrics, plain HTTP"},
+    {"server", "tls_certificate", CONFIG_PATH, AT(tls_certificate), NULL, SERVED, SERVED, 0, 0,
+     "certificate chain, PEM, the server's own first"},
+    {"server", "tls_key", CONFIG_PATH, AT(tls_key), NULL, SERVED, SERVED, 0, 0,
+     "private key of the certificate, PEM"},
+    {"server", "threads", CONFIG_INTEGER, AT(threads), "2", 0, SERVED, 1, 64,
+     "threads that speak TLS and HTTP"},
+    {"server", "connection_limit", CONFIG_INTEGER, AT(connection_limit), "1024", 0, SERVED, 8,
+     65536, "connections at once; more wait to be accepted"},
+    {"server", "connections_per_address", CONFIG_INTEGER, AT(connections_per_address), "512", 0,
+     SERVED, 1, 65536, "connections at once from one address; more are closed"},
+    {"server", "front_user", CONFIG_STRING, AT(front_user), "casetrace-front", 0, CONFIG_PARENT, 0,
+     0, "user of the front when started as root"},
+    {"server", "keeper_user", CONFIG_STRING, AT(keeper_user), "casetrace", 0, CONFIG_PARENT, 0, 0,
+     "user of the keeper when started as root"},
+    {"database", "connection", CONFIG_STRING, AT(database), NULL, KEPT, KEPT, 0, 0,
+     "how the keeper reaches PostgreSQL, a libpq connection string"},
+    {"database", "owner_connection", CONFIG_STRING, AT(owner_database), NULL, CONFIG_TOOL,
+     CONFIG_TOOL, 0, 0, "how casetrace init and migrate reach PostgreSQL"},
+    {"keeper", "keyring", CONFIG_PATH, AT(keyring), NULL, KEPT | CONFIG_TOOL, KEPT | CONFIG_TOOL, 0,
+     0, "file of keys, readable by the keeper's user alone"},
+    {"keeper", "anchor", CONFIG_PATH, AT(anchor), NULL, KEPT, KEPT, 0, 0,
+     "file of the last checkpoint released, in a folder that the keeper may write"},
+    {"keeper", "name", CONFIG_STRING, AT(name), NULL, 0, KEPT, 0, 0,
+     "this host in the log's takeover entries; the host's name when not given"},
+    {"keeper", "batch_count", CONFIG_INTEGER, AT(batch_count), "256", 0, KEPT, 1, 256,
+     "requests in one batch, at most"},
+    {"keeper", "batch_weight", CONFIG_INTEGER, AT(batch_weight), "1024", 0, KEPT, 1, 16384,
+     "rows and look-ups in one batch, at most"},
+    {"keeper", "queue", CONFIG_INTEGER, AT(queue_count), "4096", 0, KEPT, 16, 65536,
+     "requests that wait for a batch, at most"},
+    {"keeper", "pi0", CONFIG_REAL, AT(pi0), "0.5", 0, KEPT, 0.001, 0.999,
+     "prior probability that the firearm of a casing is not registered"},
+};
+
+const size_t config_option_count = CT_ARRAY_LENGTH(config_options);
+
+_Static_assert(CT_ARRAY_LENGTH(config_options) <= CONFIG_OPTIONS_MAX, "raise CONFIG_OPTIONS_MAX");

@@ -272,16 +272,11 @@ static char *receipt_text(struct batch *batch, size_t i, const char *note)
 
 /* A seal that does not open is an outcome of its own, with a second entry, before the answer that
  * says so leaves. */
-static enum ct_status log_broken_seals(struct batch *batch)
+static enum ct_status log_broken_seals(struct batch *batch, uint64_t first)
 {
     struct lane *lane = batch->lane;
     struct keeper *keeper = lane->keeper;
-    struct entry_origin origin = {.origin = auth_keyring_origin(keeper->keyring),
-                                  .server = keeper->chain.writer,
-                                  .epoch = keeper->chain.epoch,
-                                  .time_ms = ct_now_ms()};
     json_t *entries = json_array();
-    uint64_t first = lane->batch->first;
     for (size_t i = 0; i < batch->logged_count; i++) {
         if (batch->logged[i]->request.seal_broken)
             (void)json_array_append_new(entries, json_integer((json_int_t)(first + i)));
@@ -292,32 +287,12 @@ static enum ct_status log_broken_seals(struct batch *batch)
     }
     atomic_fetch_add(&keeper->stats.seals_broken, json_array_size(entries));
     ct_log(CT_LOG_ERROR, "%zu sealed records did not open", json_array_size(entries));
-    struct chain_entry entry = {0};
-    char *header;
-    char *subject;
-    uint8_t id[CT_UUID_BYTES];
-    char note[CHAIN_NOTE_ROOM];
-    bool sent = false;
-    enum ct_status status =
-        entry_of_keeper(&origin, "unseal", "seal_broken", json_pack("{s:o}", "entries", entries),
-                        &header, &subject);
-    if (status != CT_OK)
-        return status;
-    randombytes_buf(id, sizeof id);
-    randombytes_buf(entry.salt_header, sizeof entry.salt_header);
-    randombytes_buf(entry.salt_subject, sizeof entry.salt_subject);
-    entry.header = header;
-    entry.subject = subject;
-    chain_commit_entry(&entry);
-    status = store_queue_begin(lane->store);
+    enum ct_status status = store_queue_begin(lane->store);
+    json_t *subject = json_pack("{s:o}", "entries", entries);
     if (status == CT_OK)
-        status = chain_append(&keeper->chain, lane->store, id, &entry, 1, lane->batch, &sent,
-                              &batch->err);
-    if (status == CT_OK)
-        status = chain_release(&keeper->chain, lane->batch->tree.size, &lane->batch->root, note,
-                               &batch->err);
-    free(header);
-    free(subject);
+        return entry_append_own(&keeper->chain, lane->store, "unseal", "seal_broken", subject,
+                                lane->batch, &batch->err);
+    json_decref(subject);
     return status;
 }
 
@@ -336,7 +311,7 @@ static enum batch_result answer_all(struct batch *batch)
             answer_request(&lane->out, lane, batch->logged[i], &receipt);
         free(proof);
     }
-    return log_broken_seals(batch) == CT_OK ? BATCH_DONE : BATCH_UNRELEASED;
+    return log_broken_seals(batch, first) == CT_OK ? BATCH_DONE : BATCH_UNRELEASED;
 }
 
 static void answer_unauthorized(struct batch *batch)
@@ -346,6 +321,7 @@ static void answer_unauthorized(struct batch *batch)
         if (batch->tickets[i]->request.error != API_ERROR_UNAUTHORIZED)
             continue;
         atomic_fetch_add(&lane->keeper->stats.unauthorized, 1);
+        strangers_note(&lane->keeper->strangers, batch->tickets[i]->message.peer);
         answer_error(&lane->out, batch->tickets[i], API_ERROR_UNAUTHORIZED, NULL);
     }
 }

@@ -110,21 +110,40 @@ enum ct_status entry_of_request(const struct entry_origin *origin, const struct 
     return CT_OK;
 }
 
-enum ct_status entry_of_keeper(const struct entry_origin *origin, const char *operation,
-                               const char *outcome, json_t *subject_take, char **ret_header,
-                               char **ret_subject)
+static enum ct_status append_own(struct chain *chain, struct store *store, const char *header,
+                                 const char *subject, struct accesslog_batch *batch,
+                                 struct ct_error *err)
 {
-    json_t *header = common_header(origin, operation, outcome);
+    struct chain_entry entry = {.header = header, .subject = subject};
+    uint8_t id[CT_UUID_BYTES];
+    char note[CHAIN_NOTE_ROOM];
+    bool sent = false;
+    randombytes_buf(id, sizeof id);
+    randombytes_buf(entry.salt_header, sizeof entry.salt_header);
+    randombytes_buf(entry.salt_subject, sizeof entry.salt_subject);
+    chain_commit_entry(&entry);
+    enum ct_status status = chain_append(chain, store, id, &entry, 1, batch, &sent, err);
+    return status != CT_OK ? status
+                           : chain_release(chain, batch->tree.size, &batch->root, note, err);
+}
+
+enum ct_status entry_append_own(struct chain *chain, struct store *store, const char *operation,
+                                const char *outcome, json_t *subject_take,
+                                struct accesslog_batch *batch, struct ct_error *err)
+{
+    struct entry_origin origin = {.origin = auth_keyring_origin(chain->keyring),
+                                  .server = chain->writer,
+                                  .epoch = chain->epoch,
+                                  .time_ms = ct_now_ms()};
+    json_t *header = common_header(&origin, operation, outcome);
     char *header_text = header == NULL ? NULL : ct_json_text(header);
     char *subject_text = subject_take == NULL ? NULL : ct_json_text(subject_take);
+    enum ct_status status = CT_NO_MEMORY;
+    if (header_text != NULL && subject_text != NULL)
+        status = append_own(chain, store, header_text, subject_text, batch, err);
     json_decref(header);
     json_decref(subject_take);
-    if (header_text == NULL || subject_text == NULL) {
-        free(header_text);
-        free(subject_text);
-        return CT_NO_MEMORY;
-    }
-    *ret_header = header_text;
-    *ret_subject = subject_text;
-    return CT_OK;
+    free(header_text);
+    free(subject_text);
+    return status;
 }

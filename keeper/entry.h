@@ -24,10 +24,12 @@ enum ct_status entry_of_request(const struct entry_origin *origin, const struct 
                                 const uint8_t salt_subject[ACCESSLOG_SALT_BYTES], char **ret_header,
                                 char **ret_subject) CT_MUST_CHECK;
 
-/* Text of an entry that the keeper makes of itself: takeover, seal_broken, bad_credentials.
- * subject_take: an object. */
-enum ct_status entry_of_keeper(const struct entry_origin *origin, const char *operation,
-                               const char *outcome, json_t *subject_take, char **ret_header,
-                               char **ret_subject) CT_MUST_CHECK;
+/* Appends an entry that the keeper makes of itself (takeover, unseal, bad_credentials) to the
+ * transaction that is open on store, commits it and releases its checkpoint.
+ * subject_take: an object. batch: room for the paths.
+ * Errors: as chain_append() and chain_release(). */
+enum ct_status entry_append_own(struct chain *chain, struct store *store, const char *operation,
+                                const char *outcome, json_t *subject_take,
+                                struct accesslog_batch *batch, struct ct_error *err) CT_MUST_CHECK;
 
 #endif

@@ -8,6 +8,7 @@
 #include "keeper/chain.h"
 #include "keeper/keeper.h"
 #include "keeper/limits.h"
+#include "keeper/strangers.h"
 #include "keeper/ticket.h"
 
 #include <pthread.h>
@@ -96,6 +97,7 @@ struct keeper {
     struct link link;
     struct keeper_stats stats;
     struct keeper_view view;
+    struct strangers strangers;
     struct lane lanes[KEEPER_LANES];
     pthread_t worker;
     bool worker_runs;

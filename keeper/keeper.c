@@ -17,6 +17,7 @@ static enum ct_status make(struct keeper *keeper, const struct keeper_options *o
     keeper->shared_user = options->shared_user;
     (void)pthread_mutex_init(&keeper->view.mutex, NULL);
     keeper->view.filled_ms = ct_mono_ms();
+    strangers_init(&keeper->strangers);
     keeper->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     keeper->exit_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (keeper->database == NULL || keeper->wake_fd < 0 || keeper->exit_fd < 0)
@@ -132,6 +133,7 @@ void keeper_stop(struct keeper *keeper)
     if (keeper->exit_fd >= 0)
         (void)close(keeper->exit_fd);
     (void)pthread_mutex_destroy(&keeper->view.mutex);
+    (void)pthread_mutex_destroy(&keeper->strangers.mutex);
     free(keeper->database);
     free(keeper);
 }

@@ -5,7 +5,6 @@
 #include "keeper/entry.h"
 #include "keeper/limits.h"
 
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -181,36 +180,11 @@ static enum ct_status take_head(struct chain *chain, struct store *store, const 
     return status;
 }
 
-static enum ct_status append_takeover(struct chain *chain, struct store *store,
-                                      const struct head *before, struct accesslog_batch *batch,
-                                      struct ct_error *err)
+static json_t *takeover_subject(const struct chain *chain, const struct head *before)
 {
-    struct chain_entry entry = {0};
-    uint8_t id[CT_UUID_BYTES];
-    bool sent = false;
-    struct entry_origin origin = {.origin = auth_keyring_origin(chain->keyring),
-                                  .server = chain->writer,
-                                  .epoch = chain->epoch,
-                                  .time_ms = ct_now_ms()};
-    json_t *subject = json_pack("{s:s, s:I, s:I, s:I}", "from_writer", before->writer, "from_epoch",
-                                (json_int_t)before->epoch, "size", (json_int_t)before->tree.size,
-                                "anchor_size", (json_int_t)chain->released_size);
-    char *header = NULL;
-    char *subject_text = NULL;
-    enum ct_status status =
-        entry_of_keeper(&origin, "takeover", "ok", subject, &header, &subject_text);
-    if (status != CT_OK)
-        return status;
-    randombytes_buf(id, sizeof id);
-    randombytes_buf(entry.salt_header, sizeof entry.salt_header);
-    randombytes_buf(entry.salt_subject, sizeof entry.salt_subject);
-    entry.header = header;
-    entry.subject = subject_text;
-    chain_commit_entry(&entry);
-    status = chain_append(chain, store, id, &entry, 1, batch, &sent, err);
-    free(header);
-    free(subject_text);
-    return status;
+    return json_pack("{s:s, s:I, s:I, s:I}", "from_writer", before->writer, "from_epoch",
+                     (json_int_t)before->epoch, "size", (json_int_t)before->tree.size,
+                     "anchor_size", (json_int_t)chain->released_size);
 }
 
 static enum ct_status check_head(const struct chain *chain, struct store *store, struct head *ret,
@@ -233,7 +207,6 @@ enum ct_status chain_check(struct chain *chain, struct store *store, struct ct_e
 enum ct_status chain_take_over(struct chain *chain, struct store *store, struct ct_error *err)
 {
     struct head head;
-    char note[CHAIN_NOTE_ROOM];
     struct accesslog_batch *batch = malloc(sizeof *batch);
     if (batch == NULL)
         return CT_NO_MEMORY;
@@ -241,9 +214,8 @@ enum ct_status chain_take_over(struct chain *chain, struct store *store, struct 
     if (status == CT_OK)
         status = take_head(chain, store, &head, err);
     if (status == CT_OK)
-        status = append_takeover(chain, store, &head, batch, err);
-    if (status == CT_OK)
-        status = chain_release(chain, batch->tree.size, &batch->root, note, err);
+        status = entry_append_own(chain, store, "takeover", "ok", takeover_subject(chain, &head),
+                                  batch, err);
     free(batch);
     return status;
 }

@@ -2,6 +2,7 @@
 #include "keeper/internal.h"
 
 #include "api/traces.h"
+#include "keeper/entry.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -279,6 +280,25 @@ static void publish(struct keeper *keeper)
     (void)pthread_mutex_unlock(&view->mutex);
 }
 
+/* Failed credentials of the last minute, or of what there is of one, become one entry. */
+static enum ct_status log_strangers(struct worker *worker, bool at_once, struct ct_error *err)
+{
+    struct keeper *keeper = worker->keeper;
+    json_t *subject = strangers_take(&keeper->strangers, at_once);
+    if (subject == NULL)
+        return CT_OK;
+    struct accesslog_batch *batch = malloc(sizeof *batch);
+    enum ct_status status = batch == NULL ? CT_NO_MEMORY : store_queue_begin(worker->store);
+    if (status == CT_OK)
+        status = entry_append_own(&keeper->chain, worker->store, "bad_credentials", "unauthorized",
+                                  json_incref(subject), batch, err);
+    if (status != CT_OK)
+        strangers_put_back(&keeper->strangers, subject);
+    json_decref(subject);
+    free(batch);
+    return status;
+}
+
 static bool is_due(int64_t *last_ms, int64_t every_ms)
 {
     int64_t now_ms = ct_mono_ms();
@@ -300,6 +320,8 @@ static enum ct_status work(struct worker *worker, struct ct_error *err)
         status = count_registered(worker, err);
     if (status == CT_OK && is_due(&worker->maintained_ms, MAINTAIN_MS))
         status = call_plain(worker, API_SQL_maintain, NULL, err);
+    if (status == CT_OK)
+        status = log_strangers(worker, false, err);
     return status;
 }
 
@@ -364,6 +386,9 @@ void *worker_main(void *argument)
             lose(&worker, CT_STALE, &err);
         }
     }
+    struct ct_error err = {0};
+    if (worker.is_writer && log_strangers(&worker, true, &err) != CT_OK)
+        ct_log(CT_LOG_WARNING, "failed credentials of the last minute are not logged: %s", err.text);
     store_close(worker.store);
     return NULL;
 }

@@ -19,9 +19,9 @@ enum ct_status auth_init(void) CT_MUST_CHECK;
 
 /* ---- keyring --------------------------------------------------------------------------- */
 
-#define AUTH_ORIGIN_MAX 200   /* bytes of the log's origin, without NUL */
-#define AUTH_SECRET_BYTES 32  /* every key of the keyring */
-#define AUTH_KEY_ID_TEXT 9    /* id of a purchaser or subject key: 8 hex digits and a NUL */
+#define AUTH_ORIGIN_MAX 200  /* bytes of the log's origin, without NUL */
+#define AUTH_SECRET_BYTES 32 /* every key of the keyring */
+#define AUTH_KEY_ID_TEXT 9   /* id of a purchaser or subject key: 8 hex digits and a NUL */
 #define AUTH_OWNER_SELF ((uid_t)-1)
 #define AUTH_GROUP_SELF ((gid_t)-1)
 

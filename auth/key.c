@@ -44,8 +44,8 @@ static bool parse(const char *text, size_t length, uint8_t ret_raw[RAW_BYTES])
         if (!is_letter_or_digit(text[i]) && text[i] != '-' && text[i] != '_')
             return false;
     }
-    if (sodium_base642bin(ret_raw, RAW_BYTES, text + PREFIX_LENGTH, BASE64_LENGTH, NULL, &count, NULL,
-                          sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 ||
+    if (sodium_base642bin(ret_raw, RAW_BYTES, text + PREFIX_LENGTH, BASE64_LENGTH, NULL, &count,
+                          NULL, sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 ||
         count != RAW_BYTES)
         return false;
     checksum(ret_raw, check);
@@ -66,8 +66,8 @@ void auth_key_generate(const struct auth_keyring *keyring, char ret_text[AUTH_KE
     randombytes_buf(raw, AUTH_SECRET_BYTES);
     checksum(raw, raw + AUTH_SECRET_BYTES);
     memcpy(ret_text, prefix, PREFIX_LENGTH);
-    (void)sodium_bin2base64(ret_text + PREFIX_LENGTH, AUTH_KEY_TEXT - PREFIX_LENGTH, raw, sizeof raw,
-                            sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    (void)sodium_bin2base64(ret_text + PREFIX_LENGTH, AUTH_KEY_TEXT - PREFIX_LENGTH, raw,
+                            sizeof raw, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
     digest(keyring, raw, ret_digest);
     sodium_memzero(raw, sizeof raw);
 }
@@ -95,7 +95,8 @@ enum ct_status auth_key_digest(const struct auth_keyring *keyring, const char *t
 
 static bool is_token_character(char c)
 {
-    return is_letter_or_digit(c) || c == '-' || c == '.' || c == '_' || c == '~' || c == '+' || c == '/';
+    return is_letter_or_digit(c) || c == '-' || c == '.' || c == '_' || c == '~' || c == '+' ||
+           c == '/';
 }
 
 enum ct_status auth_bearer_parse(const char *header, const char **ret_token, size_t *ret_length)

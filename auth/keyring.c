@@ -57,7 +57,8 @@ static enum ct_status read_log_keys(const json_t *list, struct auth_keyring *key
         uint8_t secret[crypto_sign_SECRETKEYBYTES];
         if (name == NULL || strcmp(name, keyring->origin) != 0 || json_object_size(item) != 2 ||
             !read_hex(json_object_get(item, "seed"), key->seed, sizeof key->seed)) {
-            ct_error_set(err, "log key %zu of the keyring needs a seed, and the origin as its name", i + 1);
+            ct_error_set(err, "log key %zu of the keyring needs a seed, and the origin as its name",
+                         i + 1);
             return CT_BAD_INPUT;
         }
         (void)crypto_sign_seed_keypair(key->public_key, secret, key->seed);
@@ -67,8 +68,9 @@ static enum ct_status read_log_keys(const json_t *list, struct auth_keyring *key
     return CT_OK;
 }
 
-static enum ct_status read_secrets(const json_t *list, const char *what, struct auth_secret *secrets,
-                                   size_t max, size_t *ret_count, struct ct_error *err)
+static enum ct_status read_secrets(const json_t *list, const char *what,
+                                   struct auth_secret *secrets, size_t max, size_t *ret_count,
+                                   struct ct_error *err)
 {
     size_t count = json_array_size(list);
     if (count == 0 || count > max) {
@@ -81,8 +83,8 @@ static enum ct_status read_secrets(const json_t *list, const char *what, struct 
         if (json_object_size(item) != 2 ||
             !read_hex(json_object_get(item, "id"), secret->id, sizeof secret->id) ||
             !read_hex(json_object_get(item, "key"), secret->key, sizeof secret->key)) {
-            ct_error_set(err, "%s %zu of the keyring needs an id of 8 and a key of 64 hex digits", what,
-                         i + 1);
+            ct_error_set(err, "%s %zu of the keyring needs an id of 8 and a key of 64 hex digits",
+                         what, i + 1);
             return CT_BAD_INPUT;
         }
         if (auth_secret_find(secrets, i, secret->id) != NULL) {
@@ -176,11 +178,13 @@ static enum ct_status open_private(const char *path, uid_t owner, int *ret_fd, s
                      (unsigned long)about.st_uid, (unsigned long)owner);
         status = CT_REFUSED;
     } else if ((about.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-        ct_error_set(err, "keyring %s has mode %04o: others than its owner have a right to it (chmod 600)",
-                     path, (unsigned)about.st_mode & 07777);
+        ct_error_set(
+            err, "keyring %s has mode %04o: others than its owner have a right to it (chmod 600)",
+            path, (unsigned)about.st_mode & 07777);
         status = CT_REFUSED;
     } else if (about.st_size <= 0 || about.st_size > (off_t)KEYRING_FILE_MAX) {
-        ct_error_set(err, "keyring %s has %lld bytes: not a keyring", path, (long long)about.st_size);
+        ct_error_set(err, "keyring %s has %lld bytes: not a keyring", path,
+                     (long long)about.st_size);
         status = CT_BAD_INPUT;
     }
     if (status != CT_OK) {
@@ -215,7 +219,8 @@ static void protect(struct auth_keyring *keyring)
                "raise RLIMIT_MEMLOCK",
                strerror(errno));
     if (sodium_mprotect_readonly(keyring) != 0)
-        ct_log(CT_LOG_WARNING, "the keyring's memory cannot be made read-only: %s", strerror(errno));
+        ct_log(CT_LOG_WARNING, "the keyring's memory cannot be made read-only: %s",
+               strerror(errno));
 }
 
 enum ct_status auth_keyring_load(const char *path, uid_t owner, struct auth_keyring **ret,
@@ -280,7 +285,8 @@ size_t auth_keyring_log_key_count(const struct auth_keyring *keyring)
     return keyring->log_count;
 }
 
-void auth_keyring_log_key(const struct auth_keyring *keyring, size_t index, struct auth_log_key *ret)
+void auth_keyring_log_key(const struct auth_keyring *keyring, size_t index,
+                          struct auth_log_key *ret)
 {
     assert(index < keyring->log_count);
     ret->name = keyring->origin;

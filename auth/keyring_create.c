@@ -31,12 +31,12 @@ static char *new_keyring_text(const char *origin)
     json_t *subject = random_hex(AUTH_KEY_ID_BYTES);
     char *text = NULL;
     json_t *json = json_pack(
-        "{s:i, s:s, s:[{s:s, s:o}], s:[{s:O, s:o}], s:[{s:O, s:o}], s:o, s:o, s:{s:O, s:O}}", "v", 1,
-        "origin", origin, "log_keys", "name", origin, "seed", random_hex(AUTH_SECRET_BYTES),
-        "purchaser_keys", "id", purchaser, "key", random_hex(AUTH_SECRET_BYTES), "subject_keys", "id",
-        subject, "key", random_hex(AUTH_SECRET_BYTES), "credential_key", random_hex(AUTH_SECRET_BYTES),
-        "request_mac_key", random_hex(AUTH_SECRET_BYTES), "current", "purchaser_key", purchaser,
-        "subject_key", subject);
+        "{s:i, s:s, s:[{s:s, s:o}], s:[{s:O, s:o}], s:[{s:O, s:o}], s:o, s:o, s:{s:O, s:O}}", "v",
+        1, "origin", origin, "log_keys", "name", origin, "seed", random_hex(AUTH_SECRET_BYTES),
+        "purchaser_keys", "id", purchaser, "key", random_hex(AUTH_SECRET_BYTES), "subject_keys",
+        "id", subject, "key", random_hex(AUTH_SECRET_BYTES), "credential_key",
+        random_hex(AUTH_SECRET_BYTES), "request_mac_key", random_hex(AUTH_SECRET_BYTES), "current",
+        "purchaser_key", purchaser, "subject_key", subject);
     if (json != NULL)
         text = json_dumps(json, JSON_INDENT(2));
     json_decref(json);
@@ -85,7 +85,8 @@ static enum ct_status write_new(const char *path, const char *text, uid_t owner,
         errno = ENAMETOOLONG;
         return CT_IO;
     }
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
+    int fd =
+        open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
     if (fd < 0)
         return CT_IO;
     enum ct_status status = write_file(fd, text, owner, group);

@@ -53,8 +53,8 @@ static struct associated subject_of(enum auth_subject_part part, const uint8_t b
 }
 
 /* nonce, cipher text, tag. 192 bits of nonce may be random for as many seals as there will be. */
-static void seal(const uint8_t *key, const struct associated *with, const void *plain, size_t length,
-                 uint8_t *ret_sealed)
+static void seal(const uint8_t *key, const struct associated *with, const void *plain,
+                 size_t length, uint8_t *ret_sealed)
 {
     assert(length <= AUTH_SEAL_MAX);
     randombytes_buf(ret_sealed, NONCE_BYTES);
@@ -63,8 +63,9 @@ static void seal(const uint8_t *key, const struct associated *with, const void *
                                                      key);
 }
 
-static enum ct_status unseal(const uint8_t *key, const struct associated *with, const uint8_t *sealed,
-                             size_t sealed_length, uint8_t *ret_plain, size_t *ret_length)
+static enum ct_status unseal(const uint8_t *key, const struct associated *with,
+                             const uint8_t *sealed, size_t sealed_length, uint8_t *ret_plain,
+                             size_t *ret_length)
 {
     if (sealed_length < NONCE_BYTES + TAG_BYTES ||
         sealed_length - NONCE_BYTES - TAG_BYTES > AUTH_SEAL_MAX)

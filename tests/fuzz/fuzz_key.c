@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Authorization headers: any bytes. A header that is taken must be one that we would have written. */
+/* Authorization headers: any bytes. A header that is taken must be one that we would have written.
+ */
 #include "auth/auth.h"
 
 #include <sodium.h>
@@ -21,7 +22,8 @@ static void prepare(void)
     if (auth_init() != CT_OK || mkdtemp(folder) == NULL)
         abort();
     (void)snprintf(path, sizeof path, "%s/keyring", folder);
-    if (auth_keyring_create(path, "fuzz.example/log", AUTH_OWNER_SELF, AUTH_GROUP_SELF, &err) != CT_OK ||
+    if (auth_keyring_create(path, "fuzz.example/log", AUTH_OWNER_SELF, AUTH_GROUP_SELF, &err) !=
+            CT_OK ||
         auth_keyring_load(path, AUTH_OWNER_SELF, &keyring, &err) != CT_OK)
         abort();
     (void)unlink(path);

@@ -74,8 +74,9 @@ static void bytes_over_127_are_no_underscores(void **state)
 static void any_character_changed_is_refused(void **state)
 {
     const struct auth_keyring *keyring = keyring_of(state);
-    static const char characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-                                     "+/= .\n\x80";
+    static const char characters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+        "+/= .\n\x80";
     char text[AUTH_KEY_TEXT];
     uint8_t digest[AUTH_DIGEST_BYTES], untouched[AUTH_DIGEST_BYTES] = {7};
     auth_key_generate(keyring, text, digest);
@@ -86,7 +87,8 @@ static void any_character_changed_is_refused(void **state)
                 continue;
             text[i] = characters[c];
             assert_false(auth_key_well_formed(text, AUTH_KEY_LENGTH));
-            assert_int_equal(auth_key_digest(keyring, text, AUTH_KEY_LENGTH, untouched), CT_BAD_INPUT);
+            assert_int_equal(auth_key_digest(keyring, text, AUTH_KEY_LENGTH, untouched),
+                             CT_BAD_INPUT);
         }
         text[i] = was;
     }

@@ -14,10 +14,10 @@
 #define LOG_KEYS "\"log_keys\":[{\"name\":\"casetrace.example/log\"," SEED "}]"
 #define PURCHASER_KEYS "\"purchaser_keys\":[{\"id\":\"0a0b0c0d\",\"key\":\"" KEY "\"}]"
 #define SUBJECT_KEYS                                                                               \
-    "\"subject_keys\":[{\"id\":\"00000001\",\"key\":\"" KEY "\"},"                                  \
+    "\"subject_keys\":[{\"id\":\"00000001\",\"key\":\"" KEY "\"},"                                 \
     "{\"id\":\"00000002\",\"key\":\"" KEY "\"}]"
 #define REST                                                                                       \
-    "\"credential_key\":\"" KEY "\",\"request_mac_key\":\"" KEY "\","                               \
+    "\"credential_key\":\"" KEY "\",\"request_mac_key\":\"" KEY "\","                              \
     "\"current\":{\"purchaser_key\":\"0a0b0c0d\",\"subject_key\":\"00000002\"}"
 #define HEAD "\"v\":1,\"origin\":\"casetrace.example/log\""
 #define GOOD "{" HEAD "," LOG_KEYS "," PURCHASER_KEYS "," SUBJECT_KEYS "," REST "}"
@@ -48,7 +48,8 @@ static void created_keyring_is_private_and_loads(void **state)
     struct stat about;
     mode_t before = umask(0);
     assert_int_equal(
-        auth_keyring_create(test->path, TEST_ORIGIN, AUTH_OWNER_SELF, AUTH_GROUP_SELF, &err), CT_OK);
+        auth_keyring_create(test->path, TEST_ORIGIN, AUTH_OWNER_SELF, AUTH_GROUP_SELF, &err),
+        CT_OK);
     (void)umask(before);
     assert_int_equal(stat(test->path, &about), 0);
     assert_int_equal(about.st_mode & 07777, 0600);
@@ -60,8 +61,8 @@ static void created_keyring_is_private_and_loads(void **state)
     assert_string_equal(key.name, TEST_ORIGIN);
     assert_false(sodium_is_zero(key.seed, AUTH_SECRET_BYTES));
     assert_int_equal(strlen(auth_keyring_purchaser_key(test->keyring)), AUTH_KEY_ID_TEXT - 1);
-    assert_true(auth_keyring_has_purchaser_key(test->keyring,
-                                               auth_keyring_purchaser_key(test->keyring)));
+    assert_true(
+        auth_keyring_has_purchaser_key(test->keyring, auth_keyring_purchaser_key(test->keyring)));
     assert_true(
         auth_keyring_has_subject_key(test->keyring, auth_keyring_subject_key(test->keyring)));
     assert_false(auth_keyring_has_subject_key(test->keyring, ""));
@@ -107,7 +108,8 @@ static void bad_origins_are_refused(void **state)
     char long_origin[AUTH_ORIGIN_MAX + 2];
     memset(long_origin, 'a', sizeof long_origin - 1);
     long_origin[sizeof long_origin - 1] = '\0';
-    const char *const bad[] = {"", "a b", "a+b", "a\nb", "https://a.example/log", "\xc3\xa9", long_origin};
+    const char *const bad[] = {"",         "a b",      "a+b", "a\nb", "https://a.example/log",
+                               "\xc3\xa9", long_origin};
     for (size_t i = 0; i < CT_ARRAY_LENGTH(bad); i++)
         assert_int_equal(
             auth_keyring_create(test->path, bad[i], AUTH_OWNER_SELF, AUTH_GROUP_SELF, &err),
@@ -136,7 +138,8 @@ static void another_owner_is_refused(void **state)
     struct test_keyring *test = *state;
     struct ct_error err = {0};
     write_keyring(test->path, GOOD);
-    assert_int_equal(auth_keyring_load(test->path, geteuid() + 1, &test->keyring, &err), CT_REFUSED);
+    assert_int_equal(auth_keyring_load(test->path, geteuid() + 1, &test->keyring, &err),
+                     CT_REFUSED);
     assert_non_null(strstr(err.text, "belongs to user"));
     assert_int_equal(auth_keyring_load(test->path, geteuid(), &test->keyring, &err), CT_OK);
 }
@@ -200,20 +203,22 @@ static void malformed_keyrings_are_refused(void **state)
         "{" HEAD "," LOG_KEYS "," PURCHASER_KEYS "," SUBJECT_KEYS "}",
         "{" HEAD "," LOG_KEYS "," PURCHASER_KEYS "," SUBJECT_KEYS "," REST ",\"more\":1}",
         "{" HEAD "," LOG_KEYS "," PURCHASER_KEYS "," SUBJECT_KEYS "," REST ",\"v\":1}",
-        "{\"v\":2,\"origin\":\"casetrace.example/log\"," LOG_KEYS "," PURCHASER_KEYS "," SUBJECT_KEYS
-        "," REST "}",
+        "{\"v\":2,\"origin\":\"casetrace.example/log\"," LOG_KEYS "," PURCHASER_KEYS
+        "," SUBJECT_KEYS "," REST "}",
         "{\"v\":1,\"origin\":\"another.example/log\"," LOG_KEYS "," PURCHASER_KEYS "," SUBJECT_KEYS
         "," REST "}",
         "{\"v\":1,\"origin\":\"a b\"," LOG_KEYS "," PURCHASER_KEYS "," SUBJECT_KEYS "," REST "}",
         "{" HEAD ",\"log_keys\":[]," PURCHASER_KEYS "," SUBJECT_KEYS "," REST "}",
         "{" HEAD ",\"log_keys\":{}," PURCHASER_KEYS "," SUBJECT_KEYS "," REST "}",
-        "{" HEAD ",\"log_keys\":[{\"name\":\"casetrace.example/log\",\"seed\":\"01\"}]," PURCHASER_KEYS
+        "{" HEAD
+        ",\"log_keys\":[{\"name\":\"casetrace.example/log\",\"seed\":\"01\"}]," PURCHASER_KEYS
         "," SUBJECT_KEYS "," REST "}",
         "{" HEAD ",\"log_keys\":[7]," PURCHASER_KEYS "," SUBJECT_KEYS "," REST "}",
         "{" HEAD "," LOG_KEYS ",\"purchaser_keys\":[]," SUBJECT_KEYS "," REST "}",
         "{" HEAD "," LOG_KEYS ",\"purchaser_keys\":[{\"id\":\"0a0b0c0e\",\"key\":\"" KEY
         "\"}]," SUBJECT_KEYS "," REST "}",
-        "{" HEAD "," LOG_KEYS "," PURCHASER_KEYS ",\"subject_keys\":[{\"id\":\"00000002\",\"key\":\"" KEY
+        "{" HEAD "," LOG_KEYS "," PURCHASER_KEYS
+        ",\"subject_keys\":[{\"id\":\"00000002\",\"key\":\"" KEY
         "\"},{\"id\":\"00000002\",\"key\":\"" KEY "\"}]," REST "}",
         "{" HEAD "," LOG_KEYS "," PURCHASER_KEYS ",\"subject_keys\":[{\"id\":\"2\",\"key\":\"" KEY
         "\"}]," REST "}",

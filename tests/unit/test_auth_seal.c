@@ -19,8 +19,8 @@ static enum ct_status open_purchaser(const struct auth_keyring *keyring, const u
 {
     uint8_t opened[PLAIN_LENGTH + 8];
     size_t count = 99;
-    enum ct_status status = auth_purchaser_open(keyring, auth_keyring_purchaser_key(keyring), id, sealed,
-                                                length, opened, &count);
+    enum ct_status status = auth_purchaser_open(keyring, auth_keyring_purchaser_key(keyring), id,
+                                                sealed, length, opened, &count);
     if (status != CT_OK) {
         assert_int_equal(count, 99);
         return status;
@@ -80,8 +80,8 @@ static void unknown_purchaser_key_is_not_found(void **state)
             auth_purchaser_open(keyring, ids[i], sale, sealed, sizeof sealed, opened, &count),
             CT_NOT_FOUND);
     if (strcmp(auth_keyring_subject_key(keyring), auth_keyring_purchaser_key(keyring)) != 0)
-        assert_int_equal(auth_purchaser_open(keyring, auth_keyring_subject_key(keyring), sale, sealed,
-                                             sizeof sealed, opened, &count),
+        assert_int_equal(auth_purchaser_open(keyring, auth_keyring_subject_key(keyring), sale,
+                                             sealed, sizeof sealed, opened, &count),
                          CT_NOT_FOUND);
 }
 
@@ -93,7 +93,8 @@ static void purchaser_sealed_by_another_keyring_does_not_open(void **state)
     uint8_t sealed[PLAIN_LENGTH + AUTH_PURCHASER_OVERHEAD];
     test_folder_make(&second);
     assert_int_equal(
-        auth_keyring_create(second.path, TEST_ORIGIN, AUTH_OWNER_SELF, AUTH_GROUP_SELF, &err), CT_OK);
+        auth_keyring_create(second.path, TEST_ORIGIN, AUTH_OWNER_SELF, AUTH_GROUP_SELF, &err),
+        CT_OK);
     assert_int_equal(auth_keyring_load(second.path, AUTH_OWNER_SELF, &second.keyring, &err), CT_OK);
     auth_purchaser_seal(second.keyring, sale, plain, PLAIN_LENGTH, sealed);
     assert_int_equal(open_purchaser(keyring, sale, sealed, sizeof sealed), CT_CRYPTO);
@@ -112,8 +113,9 @@ static void empty_and_long_documents_round_trip(void **state)
         assert_true(text != NULL && opened != NULL && sealed != NULL);
         randombytes_buf(text, length);
         auth_purchaser_seal(keyring, sale, text, length, sealed);
-        assert_int_equal(auth_purchaser_open(keyring, auth_keyring_purchaser_key(keyring), sale, sealed,
-                                             length + AUTH_PURCHASER_OVERHEAD, opened, &count),
+        assert_int_equal(auth_purchaser_open(keyring, auth_keyring_purchaser_key(keyring), sale,
+                                             sealed, length + AUTH_PURCHASER_OVERHEAD, opened,
+                                             &count),
                          CT_OK);
         assert_int_equal(count, length);
         assert_memory_equal(text, opened, length + 1);
@@ -164,9 +166,9 @@ static void subject_with_any_byte_changed_does_not_open(void **state)
         sealed[i] ^= 0x80;
     }
     for (size_t length = 0; length < sizeof sealed; length++)
-        assert_int_equal(auth_subject_open(keyring, AUTH_SUBJECT_SALT, sale, 1, sealed, length, opened,
-                                           &count),
-                         CT_CRYPTO);
+        assert_int_equal(
+            auth_subject_open(keyring, AUTH_SUBJECT_SALT, sale, 1, sealed, length, opened, &count),
+            CT_CRYPTO);
 }
 
 int main(void)

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+bin_PROGRAMS += %D%/casetrace
+%C%_casetrace_SOURCES = %D%/cli.h %D%/main.c %D%/print.c %D%/files.c %D%/client.c %D%/call.c \
+  %D%/calls.c %D%/api_command.c %D%/trace.c %D%/trace_text.h %D%/trace_text.c \
+  %D%/init.h %D%/init.c %D%/init_database.c %D%/init_log.c %D%/init_keyring.c \
+  %D%/migrate.h %D%/migrate.c %D%/migrate_files.h %D%/migrate_files.c \
+  %D%/log_verify.h %D%/log_verify_scan.h %D%/log_verify.c %D%/log_verify_database.c \
+  %D%/log_verify_header.c %D%/log_verify_receipt.c %D%/log_verify_rows.c
+%C%_casetrace_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS)
+%C%_casetrace_LDADD = server/libserver.a accesslog/libaccesslog.a auth/libauth.a store/libstore.a \
+  base/libbase.a $(CURL_LIBS) $(LIBPQ_LIBS) $(JANSSON_LIBS) $(SODIUM_LIBS) $(OPENSSL_LIBS) $(INIH_LIBS)
+dist_man_MANS += %D%/casetrace.1

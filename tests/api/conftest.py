@@ -44,7 +44,7 @@ def casetrace():
         try:
             instance.start()
             yield instance
-            verified = instance.tool("log", "verify", "--config", instance.configuration)
+            verified = instance.verify_log()
             assert verified.returncode == 0, verified.stdout + verified.stderr
         finally:
             instance.stop()
@@ -55,8 +55,7 @@ def casetrace():
 
 @pytest.fixture(scope="session")
 def verifier_key(casetrace):
-    shown = casetrace.tool("keyring", "public", "--config", casetrace.configuration, check=True).stdout
-    return tlog.VerifierKey(next(line for line in shown.splitlines() if "+" in line))
+    return tlog.VerifierKey((casetrace.folder / "verifier.key").read_text().splitlines()[0])
 
 
 @pytest.fixture(scope="session")

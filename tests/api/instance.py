@@ -169,6 +169,18 @@ class Instance:
         """Runs the tool casetrace as the keeper's user."""
         return self.as_keeper(self.prefix / "bin/casetrace", *arguments, capture_output=True, text=True, **options)
 
+    def verify_log(self):
+        """casetrace log verify on the database; what it said and its status."""
+        return subprocess.run(self.command("verify-log"), env=self.environment, capture_output=True, text=True)
+
+    def verify_receipt(self, text):
+        """casetrace log verify on a receipt, with nothing but the log's public key."""
+        path = self.folder / "receipt.txt"
+        path.write_text(text)
+        key = (self.folder / "verifier.key").read_text().splitlines()[0]
+        return subprocess.run([self.prefix / "bin/casetrace", "log", "verify", "--vkey", key, "--receipt", path],
+                              env=self.environment, capture_output=True, text=True)
+
     def stop_process(self, process, number):
         if process and process.poll() is None:
             process.send_signal(number)

@@ -56,12 +56,16 @@ static enum ct_status start_threads(struct keeper *keeper)
 enum ct_status keeper_start(const struct keeper_options *options, struct keeper **ret,
                             struct ct_error *err)
 {
+    if (auth_init() != CT_OK) {
+        ct_error_set(err, "libsodium cannot be used");
+        return CT_CRYPTO;
+    }
+    json_object_seed(0); /* before threads */
     struct keeper *keeper = calloc(1, sizeof *keeper);
     if (keeper == NULL)
         return CT_NO_MEMORY;
     keeper->chain.anchor = -1;
     keeper->wake_fd = keeper->exit_fd = -1;
-    json_object_seed(0); /* before threads */
     enum ct_status status = make(keeper, options, err);
     if (status == CT_OK) {
         status = worker_look(keeper, err);

@@ -52,8 +52,8 @@ static enum ct_status check_epoch(const struct log_verify_scan *scan,
     if (scan->size == 0)
         return CT_OK;
     if (header->epoch != scan->epoch && (header->epoch != scan->epoch + 1 || !takeover))
-        return FAIL("entry %llu: epoch %lld after %lld without a takeover", (number)scan->size,
-                    (long long)header->epoch, (long long)scan->epoch);
+        return FAIL("entry %llu: epoch %lld after %lld, which no takeover explains",
+                    (number)scan->size, (long long)header->epoch, (long long)scan->epoch);
     if (takeover && header->epoch == scan->epoch)
         return FAIL("entry %llu: a takeover without a new epoch", (number)scan->size);
     return CT_OK;
@@ -355,7 +355,7 @@ enum ct_status log_verify_database(const struct log_verify *verify, const char *
     scan->tree = tree;
     scan->db = PQconnectdbParams(keywords, values, 1);
     if (PQstatus(scan->db) != CONNECTION_OK) {
-        cli_complain("no connection to the database: %s", PQerrorMessage(scan->db));
+        log_verify_complain_of("no connection to the database", scan->db);
         status = CT_DB;
     } else {
         status = check_all(scan);

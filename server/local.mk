@@ -9,17 +9,17 @@ noinst_LIBRARIES += %D%/libserver.a
 
 sbin_PROGRAMS += %D%/casetraced
 %C%_casetraced_SOURCES = %D%/main.c %D%/process.h %D%/process.c
-%C%_casetraced_LDADD = %D%/libserver.a keeper/libkeeper.a base/libbase.a $(INIH_LIBS) $(JANSSON_LIBS)
+%C%_casetraced_LDADD = %D%/libserver.a keeper/libmessage.a base/libbase.a $(INIH_LIBS) $(JANSSON_LIBS)
 
 pkglibexec_PROGRAMS += %D%/casetraced-front %D%/casetraced-keeper
 %C%_casetraced_front_SOURCES = %D%/front.h %D%/front.c %D%/request.h %D%/request.c \
   %D%/answer.h %D%/answer.c
-%C%_casetraced_front_LDADD = %D%/libserver.a api/libapi.a keeper/libkeeper.a base/libbase.a \
+%C%_casetraced_front_LDADD = %D%/libserver.a api/libapi.a keeper/libmessage.a base/libbase.a \
   $(MHD_LIBS) $(INIH_LIBS) $(JANSSON_LIBS)
 
 %C%_casetraced_keeper_SOURCES = %D%/keeper_main.c
 %C%_casetraced_keeper_LDADD = keeper/libkeeper.a api/libapi.a auth/libauth.a store/libstore.a \
-  accesslog/libaccesslog.a microstamp/libmicrostamp.a %D%/libserver.a base/libbase.a \
+  accesslog/libaccesslog.a microstamp/libmicrostamp.a %D%/libserver.a keeper/libmessage.a base/libbase.a \
   $(LIBPQ_LIBS) $(SODIUM_LIBS) $(OPENSSL_LIBS) $(INIH_LIBS) $(JANSSON_LIBS) -lm
 
 dist_man_MANS += %D%/casetraced.8 %D%/casetrace.conf.5

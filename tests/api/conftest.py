@@ -26,8 +26,13 @@ from instance import Instance
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "last: looks at what the other tests have seen, so runs after them")
     if not os.environ.get("CASETRACE_PREFIX"):
         pytest.exit("CASETRACE_PREFIX must name the folder that Casetrace was installed into; tests/run does that", 2)
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 #include "cli/cli.h"
 
 #include <stdarg.h>
-#include <stdlib.h>
+#include <string.h>
 
 /* Both C0 and C1 (U+0080 … U+009F, two bytes in UTF-8) can steer a terminal. */
 static void print_escaped(FILE *stream, const char *text, bool keep_line_feeds)
@@ -26,6 +26,13 @@ void cli_complain(const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    /* libpq says some things in several lines. */
+    for (char *c = text; *c != '\0'; c++) {
+        if (*c == '\n' || *c == '\t')
+            *c = ' ';
+    }
+    for (size_t length = strlen(text); length > 0 && text[length - 1] == ' '; length--)
+        text[length - 1] = '\0';
     (void)fputs("casetrace: ", stderr);
     print_escaped(stderr, text, false);
     (void)fputc('\n', stderr);

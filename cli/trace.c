@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     OPTION_CASE = 0x2000,
@@ -180,6 +181,10 @@ int cli_trace(int argc, char **argv)
 
     cli_connection_init(&arguments.connection);
     (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+    if (arguments.receipt != NULL && access(arguments.receipt, F_OK) == 0) {
+        cli_complain("%s exists already", arguments.receipt);
+        return CLI_FAILED;
+    }
     json_t *json = make_body(&arguments);
     char *body = json == NULL ? NULL : ct_json_text(json);
     if (body == NULL) {

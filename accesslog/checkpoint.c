@@ -25,7 +25,7 @@ enum accesslog_status accesslog_checkpoint_parse(const char *text, size_t length
                                                  struct accesslog_checkpoint *ret_checkpoint)
 {
     struct accesslog_checkpoint checkpoint = {.size = 0};
-    struct text_reader r = {text, text + length};
+    struct text_reader r = text_read(text, length);
     const char *line;
     size_t line_length;
     if (!text_take_line(&r, &line, &line_length) || !text_is_name(line, line_length))

@@ -61,6 +61,12 @@ struct text_reader {
     const char *end;
 };
 
+/* A reader of the whole text, which may be NULL if it is empty. */
+static inline struct text_reader text_read(const char *text, size_t length)
+{
+    return (struct text_reader){text, length == 0 ? text : text + length};
+}
+
 /* Takes the next line without its LF. False when there is no LF left. */
 bool text_take_line(struct text_reader *r, const char **ret_line, size_t *ret_length);
 /* Takes `word` if the text goes on with it. */

@@ -49,7 +49,8 @@ static void hex8(const uint8_t id[4], char ret_text[9])
 enum accesslog_status accesslog_verifier_parse(const char *text, size_t length,
                                                struct accesslog_verifier *ret_verifier)
 {
-    const char *end = text + length;
+    const struct text_reader r = text_read(text, length);
+    const char *end = r.end;
     const char *plus = length == 0 ? NULL : memchr(text, '+', length);
     /* Behind the name: eight digits and the second plus. */
     if (plus == NULL || end - plus < 10 || plus[9] != '+')

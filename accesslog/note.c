@@ -47,7 +47,7 @@ static bool blob_decode(const char *text, size_t length, struct signature_line *
 
 static bool line_parse(const char *text, size_t length, struct signature_line *ret_line)
 {
-    struct text_reader r = {text, text + length};
+    struct text_reader r = text_read(text, length);
     if (!text_take_word(&r, LINE_START) || r.at == r.end)
         return false;
     const char *space = memchr(r.at, ' ', (size_t)(r.end - r.at));
@@ -69,7 +69,7 @@ enum accesslog_status note_check_form(const struct accesslog_note *note)
         note->lines_length == 0 || note->lines[note->lines_length - 1] != '\n' ||
         !text_is_clean(note->text, note->text_length))
         return ACCESSLOG_MALFORMED;
-    struct text_reader r = {note->lines, note->lines + note->lines_length};
+    struct text_reader r = text_read(note->lines, note->lines_length);
     const char *text;
     size_t length;
     for (size_t count = 1; text_take_line(&r, &text, &length); count++) {
@@ -177,7 +177,7 @@ enum accesslog_status accesslog_note_verify(const struct accesslog_note *note,
     enum accesslog_status status = note_check_form(note);
     if (status != ACCESSLOG_OK)
         return status;
-    struct text_reader r = {note->lines, note->lines + note->lines_length};
+    struct text_reader r = text_read(note->lines, note->lines_length);
     const char *text;
     size_t length;
     while (text_take_line(&r, &text, &length)) {

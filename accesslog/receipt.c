@@ -81,7 +81,7 @@ enum accesslog_status accesslog_receipt_parse(const char *text, size_t length,
     if (length > ACCESSLOG_RECEIPT_BYTES_MAX)
         return ACCESSLOG_TOO_LARGE;
     struct accesslog_receipt receipt = {.extra = NULL};
-    struct text_reader r = {text, text + length};
+    struct text_reader r = text_read(text, length);
     if (!text_take_word(&r, RECEIPT_START))
         return ACCESSLOG_MALFORMED;
     enum accesslog_status status = take_extra(&r, extra_buffer, extra_capacity, &receipt);

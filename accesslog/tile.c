@@ -107,7 +107,7 @@ static bool take_index(struct text_reader *r, uint64_t *ret_index)
 enum accesslog_status accesslog_tile_path_parse(const char *path, size_t length, int *ret_level,
                                                 uint64_t *ret_index, size_t *ret_width)
 {
-    struct text_reader r = {path, path + length};
+    struct text_reader r = text_read(path, length);
     int level;
     uint64_t index;
     uint64_t width = ACCESSLOG_TILE_WIDTH;

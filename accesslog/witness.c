@@ -27,7 +27,7 @@ enum accesslog_status accesslog_witness_parse(const char *body, size_t length,
                                               struct accesslog_witness_request *ret_request)
 {
     struct accesslog_witness_request request = {.old_size = 0};
-    struct text_reader r = {body, body + length};
+    struct text_reader r = text_read(body, length);
     const char *line;
     size_t line_length;
     if (!text_take_word(&r, "old ") || !text_take_line(&r, &line, &line_length) ||

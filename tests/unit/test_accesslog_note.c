@@ -212,6 +212,12 @@ static void test_note_bounds(void **state)
     struct accesslog_note note;
     assert_int_equal(accesslog_note_parse(text, capacity, &note), ACCESSLOG_TOO_LARGE);
     free(text);
+    /* Nothing at all, as an empty file gives it. */
+    struct accesslog_checkpoint checkpoint;
+    struct accesslog_verifier key;
+    assert_int_equal(accesslog_note_parse(NULL, 0, &note), ACCESSLOG_MALFORMED);
+    assert_int_equal(accesslog_checkpoint_parse(NULL, 0, &checkpoint), ACCESSLOG_MALFORMED);
+    assert_int_equal(accesslog_verifier_parse(NULL, 0, &key), ACCESSLOG_MALFORMED);
 }
 
 /* ---- signatures ---- */

@@ -144,6 +144,7 @@ static void test_receipt_forms(void **state)
             ACCESSLOG_MALFORMED)
             fail_msg("accepted: %s", bad[i]);
     }
+    assert_int_equal(accesslog_receipt_parse(NULL, 0, NULL, 0, &receipt), ACCESSLOG_MALFORMED);
     /* An extra that does not fit its buffer, to the byte. */
     assert_int_equal(accesslog_receipt_parse(good[1], strlen(good[1]), extra, 3, &receipt),
                      ACCESSLOG_TOO_LARGE);
@@ -298,7 +299,9 @@ static void test_witness_forms(void **state)
                          hashes <= ACCESSLOG_WITNESS_PROOF_MAX ? ACCESSLOG_OK
                                                                : ACCESSLOG_TOO_LARGE);
     }
+    assert_int_equal(accesslog_witness_parse(NULL, 0, &request), ACCESSLOG_MALFORMED);
     uint64_t size;
+    assert_int_equal(accesslog_witness_conflict_parse(NULL, 0, &size), ACCESSLOG_MALFORMED);
     assert_int_equal(accesslog_witness_conflict_parse("200\n", 4, &size), ACCESSLOG_OK);
     assert_int_equal(size, 200);
     const char *const conflicts[] = {"", "\n", "200", "0200\n", "200\n\n", "x\n", "-1\n"};

@@ -197,6 +197,11 @@ static void test_tile_paths(void **state)
             ACCESSLOG_MALFORMED)
             fail_msg("accepted: %s", bad[i]);
     }
+    int level;
+    uint64_t index;
+    size_t width;
+    assert_int_equal(accesslog_tile_path_parse(NULL, 0, &level, &index, &width),
+                     ACCESSLOG_MALFORMED);
     char path[ACCESSLOG_TILE_PATH_MAX];
     assert_int_equal(accesslog_tile_path_format(0, 0, 0, path, sizeof path), 0);
     assert_int_equal(accesslog_tile_path_format(0, 0, 257, path, sizeof path), 0);

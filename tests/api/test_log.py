@@ -130,13 +130,19 @@ def test_verify_holds(casetrace, auditor):
 
 # What somebody with all rights to the database might try, and how it is put back.
 KEEP = "CREATE TABLE public.kept AS SELECT * FROM registry.{table} WHERE {where}"
-ALTERATIONS = {
-    "a header is changed": ("log_entry", "idx = 1", "UPDATE registry.log_entry SET header = replace(header, '\"v\":1', '\"v\":2') WHERE idx = 1"),
-    "a subject's commitment is changed": ("log_entry", "idx = 1", "UPDATE registry.log_entry SET d_subject = sha256('x') WHERE idx = 1"),
-    "a leaf hash is changed": ("log_entry", "idx = 1", "UPDATE registry.log_entry SET leaf_hash = sha256('x') WHERE idx = 1"),
+ALTERATIONS = {  # table, the row, and what is done to it
+    "a header is changed": (
+        "log_entry", "idx = 1",
+        "UPDATE registry.log_entry SET header = convert_to(replace(convert_from(header, 'UTF8'), "
+        "'\"v\":1', '\"v\":2'), 'UTF8') WHERE idx = 1"),
+    "a subject's commitment is changed": (
+        "log_entry", "idx = 1", "UPDATE registry.log_entry SET d_subject = sha256('x') WHERE idx = 1"),
+    "a leaf hash is changed": (
+        "log_entry", "idx = 1", "UPDATE registry.log_entry SET leaf_hash = sha256('x') WHERE idx = 1"),
     "an entry is removed": ("log_entry", "idx = 1", "DELETE FROM registry.log_entry WHERE idx = 1"),
     "a batch is removed": ("log_batch", "first_idx = 1", "DELETE FROM registry.log_batch WHERE first_idx = 1"),
-    "a root is changed": ("log_batch", "first_idx = 1", "UPDATE registry.log_batch SET root = sha256('x') WHERE first_idx = 1"),
+    "a root is changed": (
+        "log_batch", "first_idx = 1", "UPDATE registry.log_batch SET root = sha256('x') WHERE first_idx = 1"),
 }
 
 

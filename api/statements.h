@@ -25,6 +25,7 @@
     X(get_vocabulary)                                                                              \
     X(list_log_entries)                                                                            \
     X(get_log_entry)                                                                               \
+    X(get_log_receipt)                                                                             \
     X(create_organization)                                                                         \
     X(list_organizations)                                                                          \
     X(get_organization)                                                                            \
@@ -60,7 +61,6 @@ enum api_sql {
     API_SQL_COUNT,
     /* Not functions of the database: answered in C. */
     API_SQL_create_trace = API_SQL_COUNT,
-    API_SQL_get_log_receipt,
     API_SQL_get_openapi,
     API_SQL_HANDLERS,
 };

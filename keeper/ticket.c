@@ -106,7 +106,6 @@ static enum api_sql sql_of(enum api_operation operation)
         enum api_sql sql;
     } in_c[] = {
         {API_OP_CREATE_TRACE, API_SQL_create_trace},
-        {API_OP_GET_LOG_RECEIPT, API_SQL_get_log_receipt},
         {API_OP_GET_OPENAPI, API_SQL_get_openapi},
     };
     for (size_t i = 0; i < CT_ARRAY_LENGTH(in_c); i++) {

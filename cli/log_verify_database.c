@@ -355,7 +355,7 @@ enum ct_status log_verify_database(const struct log_verify *verify, const char *
     scan->tree = tree;
     scan->db = PQconnectdbParams(keywords, values, 1);
     if (PQstatus(scan->db) != CONNECTION_OK) {
-        log_verify_complain_of("no connection to the database", scan->db);
+        cli_complain("no connection to the database: %s", PQerrorMessage(scan->db));
         status = CT_DB;
     } else {
         status = check_all(scan);

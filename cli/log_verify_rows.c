@@ -42,21 +42,6 @@ bool log_verify_hash(const PGresult *rows, int row, int column, struct accesslog
     return true;
 }
 
-void log_verify_complain_of(const char *what, PGconn *db)
-{
-    char text[1024];
-    (void)snprintf(text, sizeof text, "%s", PQerrorMessage(db));
-    /* libpq ends its messages with a line feed and may put several in one. */
-    size_t length = strlen(text);
-    while (length > 0 && text[length - 1] == '\n')
-        text[--length] = '\0';
-    for (char *c = text; *c != '\0'; c++) {
-        if (*c == '\n' || *c == '\t')
-            *c = ' ';
-    }
-    cli_complain("%s: %s", what, text);
-}
-
 /* Runs a statement whose parameters are at most two sizes; binary results. */
 static enum ct_status ask(struct log_verify_scan *scan, const char *sql, int parameters,
                           uint64_t first, uint64_t second, PGresult **ret)
@@ -68,7 +53,7 @@ static enum ct_status ask(struct log_verify_scan *scan, const char *sql, int par
     PGresult *rows = PQexecParams(scan->db, sql, parameters, NULL, values, NULL, NULL, 1);
     ExecStatusType state = PQresultStatus(rows);
     if (state != PGRES_TUPLES_OK && state != PGRES_COMMAND_OK) {
-        log_verify_complain_of("the log cannot be read", scan->db);
+        cli_complain("the log cannot be read: %s", PQerrorMessage(scan->db));
         PQclear(rows);
         return CT_DB;
     }

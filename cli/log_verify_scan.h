@@ -55,9 +55,6 @@ size_t log_verify_length(const PGresult *rows, int row, int column);
 /* False unless the value is 32 bytes. */
 bool log_verify_hash(const PGresult *rows, int row, int column, struct accesslog_hash *ret);
 
-/* Says what the database's last message was. */
-void log_verify_complain_of(const char *what, PGconn *db);
-
 /* Finds out how far the log goes, and that nothing goes further. Complains itself.
  * Errors: CT_DB, CT_CRYPTO. */
 enum ct_status log_verify_survey(struct log_verify_scan *scan) CT_MUST_CHECK;

@@ -116,8 +116,8 @@ bool text_base64(const char *text, size_t length, uint8_t *bytes, size_t capacit
                  size_t *ret_count)
 {
     /* libsodium refuses missing padding, stray characters and bits that are not zero behind the
-     * last byte, but only says so with b64_end == NULL; and 1.0.18 takes a byte that is '+' or '/'
-     * with the highest bit set for that character. */
+     * last byte, but only says so with b64_end == NULL; and 1.0.18 takes every byte from 0x80 on
+     * for a '/', where char is signed. */
     for (size_t i = 0; i < length; i++) {
         if ((text[i] & 0x80) != 0)
             return false;

@@ -188,6 +188,22 @@ static void test_note_forms(void **state)
                      ACCESSLOG_MALFORMED);
 }
 
+/* Each byte that is not of the alphabet, in the place of one that is. */
+static void test_base64_alphabet(void **state)
+{
+    (void)state;
+    char note[] = "a\n\n" DASH "n AAAAAAA=\n";
+    size_t at = strlen(note) - 5;
+    for (unsigned c = 0; c < 256; c++) {
+        bool good = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+                    c == '+' || c == '/';
+        struct accesslog_note parts;
+        note[at] = (char)c;
+        assert_int_equal(accesslog_note_parse(note, sizeof note - 1, &parts),
+                         good ? ACCESSLOG_OK : ACCESSLOG_MALFORMED);
+    }
+}
+
 static void test_note_bounds(void **state)
 {
     (void)state;
@@ -454,6 +470,7 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_note_forms),
         cmocka_unit_test(test_note_bounds),
+        cmocka_unit_test(test_base64_alphabet),
         cmocka_unit_test(test_sign_and_verify),
         cmocka_unit_test(test_every_bit),
         cmocka_unit_test(test_checkpoint_known),

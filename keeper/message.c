@@ -256,10 +256,12 @@ enum ct_status message_reader_fill(struct message_reader *reader, int fd)
 enum ct_status message_reader_next(struct message_reader *reader, uint8_t *ret_type,
                                    const uint8_t **ret_payload, size_t *ret_length)
 {
+    if (reader->buf.data == NULL)
+        return CT_NOT_FOUND;
     struct ct_cursor in = {.at = reader->buf.data + reader->start,
                            .left = reader->buf.length - reader->start};
     uint32_t length;
-    if (reader->buf.data == NULL || !ct_cursor_u32(&in, &length))
+    if (!ct_cursor_u32(&in, &length))
         return CT_NOT_FOUND;
     if (length < 1 || length > MESSAGE_FRAME_MAX)
         return CT_BAD_INPUT;

@@ -233,13 +233,17 @@ static enum ct_status load(FILE *file, const char *path, unsigned readers, struc
     if (&inih_max_line != NULL)
         inih_max_line = CONFIG_LINE_MAX + 3;
     int line = ini_parse_stream(next_line, &parse, take_option, &parse);
+    if (line < 0)
+        parse.no_memory = true;
     if (ferror(file) && !parse.failed) {
         config_clear(&parse.config);
         ct_error_set(err, "%s: %s", path, strerror(errno));
         return CT_IO;
     }
-    if (line != 0 && !parse.no_memory) {
-        parse.line = line > 0 ? (unsigned)line : parse.line;
+    /* libinih reads on after a line that it does not understand, and tells the first at the end. */
+    if (line > 0 && !parse.no_memory && (!parse.failed || (unsigned)line < parse.line)) {
+        parse.failed = false;
+        parse.line = (unsigned)line;
         fail(&parse, NULL, NULL, "neither a section nor an option");
     }
     if (!parse.failed && !parse.no_memory)

@@ -223,7 +223,7 @@ static enum ct_status deploy_changes(const struct migrate *migrate, struct ct_er
 static unsigned line_of(const char *text, const char *position)
 {
     unsigned line = 1;
-    long left = position == NULL ? 0 : strtol(position, NULL, 10);
+    long left = strtol(position, NULL, 10);
     for (; *text != '\0' && left > 1; text++, left--)
         line += *text == '\n';
     return line;
@@ -238,7 +238,10 @@ static enum ct_status run_file(struct migrate *migrate, const struct migrate_fil
     if (!good) {
         char what[MIGRATE_NAME_MAX + 16];
         const char *position = PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION);
-        (void)snprintf(what, sizeof(what), "%s:%u", file->name, line_of(file->text, position));
+        if (position != NULL)
+            (void)snprintf(what, sizeof(what), "%s:%u", file->name, line_of(file->text, position));
+        else
+            (void)snprintf(what, sizeof(what), "%s", file->name);
         database_error(migrate, result, what, err);
     }
     PQclear(result);

@@ -41,7 +41,8 @@ struct migrate {
 static void database_error(const struct migrate *migrate, const PGresult *result, const char *what,
                            struct ct_error *err)
 {
-    const char *message = result == NULL ? NULL : PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    const char *message =
+        result == NULL ? NULL : PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     const char *hint = result == NULL ? NULL : PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
     if (message == NULL)
         message = PQerrorMessage(migrate->db);
@@ -85,11 +86,11 @@ static enum ct_status connect_owner(struct migrate *migrate, struct ct_error *er
         return CT_DB_LOST;
     }
     char user[64];
-    enum ct_status status =
-        run(migrate,
-            "SET client_min_messages = warning; SET lock_timeout = '60s'; SET statement_timeout = 0; "
-            "SET synchronous_commit = on",
-            "setting the session", err);
+    enum ct_status status = run(
+        migrate,
+        "SET client_min_messages = warning; SET lock_timeout = '60s'; SET statement_timeout = 0; "
+        "SET synchronous_commit = on",
+        "setting the session", err);
     if (status == CT_OK)
         status = ask(migrate, "SELECT current_user", user, sizeof(user), "asking who we are", err);
     if (status == CT_OK && strcmp(user, "casetrace_owner") != 0) {
@@ -144,14 +145,15 @@ static enum ct_status is_current(struct migrate *migrate, bool *ret, struct ct_e
 /* From here on every batch fails at its first statement, and the daemon answers 503. */
 static enum ct_status mark_unready(struct migrate *migrate, struct ct_error *err)
 {
-    return run(migrate,
-               "BEGIN;"
-               "SELECT pg_advisory_xact_lock(" LOCK_CLASS ", " LOCK_SCHEMA ");"
-               "DO $$ BEGIN IF to_regclass('registry.schema_ready') IS NOT NULL THEN "
-               "UPDATE registry.schema_ready SET ready = false, at = now() WHERE id = 1; END IF; END $$;"
-               "DROP SCHEMA IF EXISTS api CASCADE;"
-               "COMMIT",
-               "marking the schema not ready", err);
+    return run(
+        migrate,
+        "BEGIN;"
+        "SELECT pg_advisory_xact_lock(" LOCK_CLASS ", " LOCK_SCHEMA ");"
+        "DO $$ BEGIN IF to_regclass('registry.schema_ready') IS NOT NULL THEN "
+        "UPDATE registry.schema_ready SET ready = false, at = now() WHERE id = 1; END IF; END $$;"
+        "DROP SCHEMA IF EXISTS api CASCADE;"
+        "COMMIT",
+        "marking the schema not ready", err);
 }
 
 /* Gives sqitch and its psql our connection's parameters through the environment, where, unlike in
@@ -168,7 +170,8 @@ static bool set_environment(const struct migrate *migrate)
     }
     PQconninfoFree(options);
     /* Whoever runs it, the same: no settings of the user or the host. */
-    return good && setenv("PGOPTIONS", "-c client_min_messages=warning -c lock_timeout=60s", 1) == 0 &&
+    return good &&
+           setenv("PGOPTIONS", "-c client_min_messages=warning -c lock_timeout=60s", 1) == 0 &&
            setenv("SQITCH_CONFIG", "sqitch.conf", 1) == 0 &&
            setenv("SQITCH_USER_CONFIG", "/dev/null", 1) == 0 &&
            setenv("SQITCH_SYSTEM_CONFIG", "/dev/null", 1) == 0 &&
@@ -179,9 +182,9 @@ static bool set_environment(const struct migrate *migrate)
 /* In the child: becomes sqitch, or ends with 127. */
 static _Noreturn void become_sqitch(const struct migrate *migrate, pid_t parent)
 {
-    static char *const arguments[] = {"sqitch",  "deploy", "--verify", "--target",
-                                      "db:pg:", NULL};
-    /* It must not go on when we are killed; migrations/guard.sql waits for the psql it may leave. */
+    static char *const arguments[] = {"sqitch", "deploy", "--verify", "--target", "db:pg:", NULL};
+    /* It must not go on when we are killed; migrations/guard.sql waits for the psql it may leave.
+     */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
         _exit(127);
     if (chdir(migrate->migrations_dir) != 0 || !set_environment(migrate) ||
@@ -213,13 +216,15 @@ static enum ct_status deploy_changes(const struct migrate *migrate, struct ct_er
         }
     }
     if (!WIFEXITED(state) || WEXITSTATUS(state) != 0) {
-        ct_error_set(err, "sqitch deploy failed; the schema stays not ready until the next run succeeds");
+        ct_error_set(
+            err, "sqitch deploy failed; the schema stays not ready until the next run succeeds");
         return CT_DB;
     }
     return CT_OK;
 }
 
-/* Line of a position (from 1, in characters) in a text; near enough when it has others than ASCII. */
+/* Line of a position (from 1, in characters) in a text; near enough when it has others than ASCII.
+ */
 static unsigned line_of(const char *text, const char *position)
 {
     unsigned line = 1;
@@ -336,11 +341,20 @@ static int read_options(struct migrate *migrate, int argc, char **argv)
     optind = 0; /* the dispatcher may have used getopt before us */
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (option) {
-        case 'c': config = optarg; break;
-        case 'o': migrate->connection = optarg; break;
-        case 's': migrate->schema_dir = optarg; break;
-        case 'm': migrate->migrations_dir = optarg; break;
-        default: return usage();
+        case 'c':
+            config = optarg;
+            break;
+        case 'o':
+            migrate->connection = optarg;
+            break;
+        case 's':
+            migrate->schema_dir = optarg;
+            break;
+        case 'm':
+            migrate->migrations_dir = optarg;
+            break;
+        default:
+            return usage();
         }
     }
     if (optind != argc || (config == NULL) == (migrate->connection == NULL))
@@ -362,8 +376,8 @@ int cli_migrate(int argc, char **argv)
     struct ct_error err = {0};
     int exit_status = read_options(&migrate, argc, argv);
     if (exit_status == 0) {
-        enum ct_status status = migrate_files_read(migrate.schema_dir, migrate.migrations_dir,
-                                                   &migrate.files, &err);
+        enum ct_status status =
+            migrate_files_read(migrate.schema_dir, migrate.migrations_dir, &migrate.files, &err);
         if (status == CT_OK)
             status = connect_owner(&migrate, &err);
         /* One migration at a time; released with the connection, however we end. */

@@ -23,9 +23,10 @@ struct migrate_files {
     size_t plan_length;
 };
 
-/* Reads the file `order` of schema_dir, the files it names, in its order, and migrations_dir/sqitch.plan.
- * Owner:  *ret is cleared with migrate_files_clear(), also after a failure.
- * Errors: CT_IO, CT_BAD_INPUT (a name that is not plain, a NUL), CT_LIMIT, CT_NO_MEMORY. */
+/* Reads the file `order` of schema_dir, the files it names, in its order, and
+ * migrations_dir/sqitch.plan. Owner:  *ret is cleared with migrate_files_clear(), also after a
+ * failure. Errors: CT_IO, CT_BAD_INPUT (a name that is not plain, a NUL), CT_LIMIT, CT_NO_MEMORY.
+ */
 enum ct_status migrate_files_read(const char *schema_dir, const char *migrations_dir,
                                   struct migrate_files *ret, struct ct_error *err) CT_MUST_CHECK;
 void migrate_files_clear(struct migrate_files *files);

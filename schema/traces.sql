@@ -1,0 +1,149 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Traces: looked up, ranked by the keeper, recorded; read again; listed.
+
+-- The hot path: for each word at most four index look-ups (code, mark,
+-- firearm_state, sale_purchaser) and nothing computed. In plpgsql, because it
+-- keeps its plan for the connection. LATERAL with OFFSET 0 fixes the order of
+-- the look-ups, and without sequential scans each of them is by index, also
+-- when the plan was made while the tables were empty.
+CREATE FUNCTION api.trace_lookup(schemes text[], words text[])
+    RETURNS TABLE (lookup integer, code_state text, block_id uuid, block_holder text, mark_id uuid, placement text,
+                   valid_from date, valid_to date, firearm_id uuid, maker text, importer text, model text, serial text,
+                   caliber text, firearm_type text, shipped_on date, custody json, basis text, no_purchaser_reason text,
+                   chain_complete boolean, returned_on date, later_holders json, sale_id uuid, sale_dealer text,
+                   sale_delivered_on date, sale_transaction_number text, purchaser_sealed bytea, purchaser_key text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+    SET plan_cache_mode = force_generic_plan
+    ROWS 256
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT u.place::integer,
+           CASE WHEN m.firearm_id IS NOT NULL THEN 'registered' ELSE coalesce(v.state, 'issued') END,
+           c.block_id, h.name, m.id, m.placement, m.valid_from, m.valid_to, m.firearm_id,
+           s.maker, s.importer, s.model, s.serial, s.caliber, s.firearm_type, s.shipped_on, s.custody,
+           s.basis, s.no_purchaser, s.chain_complete, s.returned_on, s.later_holders,
+           s.first_sale, s.first_dealer, s.first_delivered_on, s.first_transaction, p.sealed, p.key_id
+    FROM unnest(words, schemes) WITH ORDINALITY AS u(word, scheme, place)
+    CROSS JOIN LATERAL (
+        SELECT k.block_id FROM registry.code k WHERE k.word = u.word AND k.scheme = u.scheme OFFSET 0
+    ) c
+    LEFT JOIN LATERAL (
+        SELECT k.id, k.firearm_id, k.placement, k.valid_from,
+               (SELECT n.valid_from FROM registry.mark n WHERE n.supersedes = k.id) AS valid_to
+        FROM registry.mark k WHERE k.word = u.word AND k.scheme = u.scheme OFFSET 0
+    ) m ON true
+    LEFT JOIN LATERAL (
+        SELECT t.* FROM registry.firearm_state t WHERE t.firearm_id = m.firearm_id OFFSET 0
+    ) s ON true
+    LEFT JOIN LATERAL (
+        SELECT t.sealed, t.key_id FROM registry.sale_purchaser t WHERE t.sale_id = s.first_sale OFFSET 0
+    ) p ON true
+    -- Whom to ask about a code that is on no firearm.
+    LEFT JOIN LATERAL (
+        SELECT o.name FROM registry.code_block b JOIN registry.organization o ON o.id = b.organization_id
+        WHERE m.firearm_id IS NULL AND b.id = c.block_id OFFSET 0
+    ) h ON true
+    LEFT JOIN LATERAL (
+        SELECT e.state FROM registry.code_event e
+        WHERE m.firearm_id IS NULL AND e.word = u.word AND e.scheme = u.scheme ORDER BY e.seq DESC LIMIT 1
+    ) v ON true;
+END $$;
+COMMENT ON FUNCTION api.trace_lookup(text[], text[]) IS
+    'what is recorded of each word, with its position from 1; no row for a word that was never issued';
+
+CREATE FUNCTION api.trace_record(batch uuid, ordinals integer[], ids uuid[], accounts uuid[], organizations uuid[],
+                                 case_numbers text[], states text[], requests json[], answers json[],
+                                 disclosed_sales uuid[])
+    RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    INSERT INTO registry.trace (id, batch_id, account_id, organization_id, disclosed_sale, ordinal, state, case_number,
+                                request, answer)
+    SELECT u.id, batch, u.account, u.organization, u.disclosed_sale, u.ordinal, u.state, u.case_number, u.request, u.answer
+    FROM unnest(ids, accounts, organizations, disclosed_sales, ordinals, states, case_numbers, requests, answers)
+             AS u(id, account, organization, disclosed_sale, ordinal, state, case_number, request, answer);
+    INSERT INTO registry.trace_batch (batch_id, ids) VALUES (batch, ids);
+END $$;
+COMMENT ON FUNCTION api.trace_record(uuid, integer[], uuid[], uuid[], uuid[], text[], text[], json[], json[], uuid[]) IS
+    'records the traces of a batch, at most once in each batch';
+
+-- reading -------------------------------------------------------------------------------
+
+CREATE FUNCTION api.get_trace(batch uuid, ordinals integer[], accounts uuid[], organizations uuid[], requests jsonb[])
+    RETURNS TABLE (ordinal integer, outcome text, answer jsonb, subject jsonb)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT a.ordinal, CASE WHEN t.id IS NULL THEN 'not_found' ELSE 'ok' END,
+           CASE WHEN t.id IS NOT NULL THEN jsonb_build_object(
+               'answer', t.answer::jsonb || jsonb_build_object('recorded_at', api.time_text(b.at), 'request', t.request::jsonb),
+               'sealed', encode(p.sealed, 'hex'), 'seal_key', p.key_id, 'sale_id', t.disclosed_sale) END,
+           jsonb_strip_nulls(jsonb_build_object('trace', a.request #> '{path,id}',
+                                                'disclosed', api.public_id('sal', t.disclosed_sale)))
+    FROM unnest(ordinals, organizations, requests) AS a(ordinal, organization, request)
+    LEFT JOIN registry.trace t ON t.id = api.parse_id('trc', a.request #>> '{path,id}') AND t.organization_id = a.organization
+    LEFT JOIN registry.log_batch b ON b.batch_id = t.batch_id
+    LEFT JOIN registry.sale_purchaser p ON p.sale_id = t.disclosed_sale;
+END $$;
+COMMENT ON FUNCTION api.get_trace(uuid, integer[], uuid[], uuid[], jsonb[]) IS
+    'operation get_trace: one of the caller''s agency, with what the keeper unseals after the commit; any other is not_found';
+
+CREATE FUNCTION api.list_traces(batch uuid, ordinals integer[], accounts uuid[], organizations uuid[], requests jsonb[])
+    RETURNS TABLE (ordinal integer, outcome text, answer jsonb, subject jsonb)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT a.ordinal,
+           CASE WHEN a.cursor_wrong THEN 'invalid_request' ELSE 'ok' END,
+           CASE WHEN a.cursor_wrong THEN api.refusal('/query/cursor', 'not a cursor of this list')
+                ELSE jsonb_build_object('data', coalesce(p.data, '[]'::jsonb),
+                                        'next_cursor', CASE WHEN p.found > a.page THEN p.last END,
+                                        'complete_to', api.time_text(f.at)) END,
+           jsonb_strip_nulls(jsonb_build_object('case_number', a.query -> 'case_number', 'exhibit', a.query -> 'exhibit',
+                                                'rows', least(coalesce(p.found, 0), a.page)))
+    FROM (
+        SELECT u.ordinal, u.account, u.organization, u.request -> 'query' AS query, api.page_limit(u.request) AS page,
+               u.request #>> '{query,scope}' IS NOT DISTINCT FROM 'agency' AS of_agency,
+               coalesce(c.at, 'infinity') AS before_at, coalesce(c.trace_id, u.organization) AS before_id,
+               u.request #> '{query,cursor}' IS NOT NULL AND c.trace_id IS NULL AS cursor_wrong
+        FROM unnest(ordinals, accounts, organizations, requests) AS u(ordinal, account, organization, request)
+        -- Another agency's trace is no cursor either.
+        LEFT JOIN registry.trace_search c ON c.trace_id = api.cursor_uuid(u.request) AND c.organization_id = u.organization
+    ) a
+    JOIN registry.fill_state f ON f.name = 'trace_search'
+    LEFT JOIN LATERAL (
+        SELECT jsonb_agg(jsonb_build_object(
+                   'id', api.public_id('trc', r.trace_id), 'state', r.state, 'case_number', r.case_number,
+                   'exhibit', r.exhibit, 'purpose', r.purpose, 'urgency', r.urgency,
+                   'account', api.public_id('acc', r.account_id), 'candidates', r.candidates,
+                   'recorded_at', api.time_text(r.at)) ORDER BY r.place) FILTER (WHERE r.place <= a.page) AS data,
+               count(*) AS found,
+               max(replace(r.trace_id::text, '-', '')) FILTER (WHERE r.place = a.page) AS last
+        FROM (
+            SELECT w.*, row_number() OVER (ORDER BY w.at DESC, w.trace_id DESC) AS place
+            FROM (
+                SELECT t.*
+                FROM registry.trace_search t
+                WHERE t.organization_id = a.organization AND (t.at, t.trace_id) < (a.before_at, a.before_id)
+                  AND (a.of_agency OR t.account_id = a.account)
+                  AND (a.query ->> 'case_number' IS NULL OR t.case_number = a.query ->> 'case_number')
+                  AND (a.query ->> 'exhibit' IS NULL OR t.exhibit = a.query ->> 'exhibit')
+                  AND (a.query ->> 'state' IS NULL OR t.state = a.query ->> 'state')
+                ORDER BY t.at DESC, t.trace_id DESC
+                LIMIT a.page + 1
+            ) w
+        ) r
+    ) p ON NOT a.cursor_wrong;
+END $$;
+COMMENT ON FUNCTION api.list_traces(uuid, integer[], uuid[], uuid[], jsonb[]) IS
+    'operation list_traces: the caller''s own or those of its agency, the newest first, a page at a time';

@@ -1,1 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
+microstamp_unit_tests = tests/unit/test_microstamp_code tests/unit/test_microstamp_reading \
+  tests/unit/test_microstamp_words tests/unit/test_microstamp_rank \
+  tests/unit/test_microstamp_reference tests/unit/test_microstamp_sample
+check_PROGRAMS += $(microstamp_unit_tests)
+TESTS += $(microstamp_unit_tests)
+microstamp_unit_libs = microstamp/libmicrostamp.a $(CMOCKA_LIBS) -lm
+tests_unit_test_microstamp_code_SOURCES = tests/unit/test_microstamp_code.c \
+  tests/unit/test_microstamp_support.h
+tests_unit_test_microstamp_code_LDADD = $(microstamp_unit_libs)
+tests_unit_test_microstamp_reading_SOURCES = tests/unit/test_microstamp_reading.c
+tests_unit_test_microstamp_reading_LDADD = $(microstamp_unit_libs)
+tests_unit_test_microstamp_words_SOURCES = tests/unit/test_microstamp_words.c
+tests_unit_test_microstamp_words_LDADD = $(microstamp_unit_libs)
+tests_unit_test_microstamp_rank_SOURCES = tests/unit/test_microstamp_rank.c
+tests_unit_test_microstamp_rank_LDADD = $(microstamp_unit_libs)
+tests_unit_test_microstamp_reference_SOURCES = tests/unit/test_microstamp_reference.c
+tests_unit_test_microstamp_reference_CPPFLAGS = $(AM_CPPFLAGS) \
+  -DTEST_REFERENCE='"$(abs_top_srcdir)/tests/property/microstamp_reference.txt"'
+tests_unit_test_microstamp_reference_LDADD = $(microstamp_unit_libs)
+tests_unit_test_microstamp_sample_SOURCES = tests/unit/test_microstamp_sample.c
+tests_unit_test_microstamp_sample_CPPFLAGS = $(AM_CPPFLAGS) \
+  -DTEST_SAMPLE='"$(abs_top_srcdir)/tests/data/sample"'
+tests_unit_test_microstamp_sample_LDADD = $(microstamp_unit_libs) $(JANSSON_LIBS)
+EXTRA_DIST += tests/property/microstamp_reference.py tests/property/microstamp_reference.txt

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The sample registry: every casing of casings.ndjson leads to the firearm that it should. */
+
+#include "tests/unit/test_microstamp_support.h"
+
+#include <jansson.h>
+
+#define FIREARM_MAX 2100
+#define LINE_MAX_BYTES 4096
+
+struct firearm {
+    char maker[32], serial[32], caliber[32];
+    struct microstamp_code code;
+};
+
+static struct firearm firearms[FIREARM_MAX];
+static size_t firearm_count;
+
+/* Columns: external_id,maker,importer,model,caliber,type,serial,placement,scheme,code,… The file
+ * has no quoted fields. */
+static void read_firearm(char *line)
+{
+    struct firearm *firearm = &firearms[firearm_count];
+    const char *field[12];
+    size_t count = 0;
+
+    assert_true(firearm_count < FIREARM_MAX);
+    for (char *next = line; next != NULL && count < 12;)
+        field[count++] = strsep(&next, ",\r\n");
+    assert_true(count >= 10);
+    assert_string_equal(field[8], MICROSTAMP_R29_NAME);
+    (void)snprintf(firearm->maker, sizeof(firearm->maker), "%s", field[1]);
+    (void)snprintf(firearm->caliber, sizeof(firearm->caliber), "%s", field[4]);
+    (void)snprintf(firearm->serial, sizeof(firearm->serial), "%s", field[6]);
+    firearm->code = code_from(field[9]);
+    assert_true(microstamp_r29_is_valid(&firearm->code));
+    firearm_count++;
+}
+
+static int read_firearms(void **state)
+{
+    FILE *file = fopen(TEST_SAMPLE "/firearms.csv", "r");
+    char line[LINE_MAX_BYTES];
+
+    if (file == NULL || make_matrix(state) != 0)
+        return -1;
+    if (fgets(line, sizeof(line), file) == NULL)
+        return -1;
+    while (fgets(line, sizeof(line), file) != NULL)
+        read_firearm(line);
+    (void)fclose(file);
+    return firearm_count == 2000 ? 0 : -1;
+}
+
+static void check_casing(const struct microstamp_matrix *matrix, json_t *casing, double registered,
+                         struct microstamp_words *words)
+{
+    const char *text = json_string_value(json_object_get(casing, "reading"));
+    const char *caliber = json_string_value(json_object_get(casing, "caliber"));
+    json_t *expected = json_object_get(casing, "expected");
+    struct microstamp_reading reading = reading_from(text);
+    struct microstamp_evidence evidence;
+    struct microstamp_hit hits[16];
+    struct microstamp_ranked ranked[16];
+    struct microstamp_ranking ranking;
+    const struct firearm *found[16], *best;
+    size_t count = 0;
+
+    microstamp_evidence_init(matrix, &reading, &evidence);
+    assert_int_equal(microstamp_words_find(&evidence, 0, words), MICROSTAMP_OK);
+    for (size_t w = 0; w < words->count; w++) {
+        for (size_t f = 0; f < firearm_count; f++) {
+            if (differences(&words->word[w].code, &firearms[f].code) != 0)
+                continue;
+            assert_true(count < 16);
+            hits[count].word = w;
+            hits[count].factor =
+                strcmp(firearms[f].caliber, caliber) == 0 ? 1.0 : MICROSTAMP_FACTOR_CALIBER;
+            found[count++] = &firearms[f];
+        }
+    }
+    microstamp_rank(words, hits, count, registered, 0.5, ranked, &ranking);
+    if (json_is_null(expected)) {
+        assert_string_equal(microstamp_state_name(ranking.state), "no_match");
+        return;
+    }
+    if (ranking.state != MICROSTAMP_IDENTIFIED)
+        fail_msg("%s: %s, ratio %g", text, microstamp_state_name(ranking.state),
+                 ranking.likelihood_ratio);
+    best = found[ranked[0].hit];
+    assert_string_equal(best->maker, json_string_value(json_object_get(expected, "maker")));
+    assert_string_equal(best->serial, json_string_value(json_object_get(expected, "serial")));
+}
+
+/* As large as the sample, and as it would be among a million marked pistols in circulation. */
+static void test_casings(void **state)
+{
+    FILE *file = fopen(TEST_SAMPLE "/casings.ndjson", "r");
+    char line[LINE_MAX_BYTES];
+    struct microstamp_words words = {0};
+    int casings = 0;
+
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file) != NULL) {
+        json_t *casing = json_loads(line, 0, NULL);
+
+        assert_non_null(casing);
+        check_casing(*state, casing, 2000.0, &words);
+        check_casing(*state, casing, 1e6, &words);
+        json_decref(casing);
+        casings++;
+    }
+    assert_int_equal(casings, 300);
+    microstamp_words_free(&words);
+    (void)fclose(file);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_casings),
+    };
+
+    return cmocka_run_group_tests(tests, read_firearms, free_matrix);
+}

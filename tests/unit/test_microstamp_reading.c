@@ -14,7 +14,7 @@ static void test_reading(void **state)
     assert_int_equal(reading.set[6], 1u << 9);
     /* Both fold to 0: then it was read. */
     assert_int_equal(reading.set[7], 1u);
-    reading = reading_from("?? ??-??\?\?");
+    reading = reading_from("? ? ? ? - ? ? ? ?");
     for (unsigned i = 0; i < LENGTH; i++)
         assert_int_equal(reading.set[i], ALL_SYMBOLS);
 }

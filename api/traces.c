@@ -376,7 +376,9 @@ static json_t *purchaser_of(const struct store_result *result, size_t row, struc
     const uint8_t *sealed = store_get_bytes(result, row, COLUMN_PURCHASER_SEALED, &length);
     const uint8_t *sale = store_get_uuid(result, row, COLUMN_SALE);
     const char *key = store_get_text(result, row, COLUMN_PURCHASER_KEY);
-    json_t *complete = json_boolean(store_get_bool(result, row, COLUMN_CHAIN_COMPLETE));
+    json_t *complete = store_is_null(result, row, COLUMN_CHAIN_COMPLETE)
+                           ? json_null()
+                           : json_boolean(store_get_bool(result, row, COLUMN_CHAIN_COMPLETE));
     if (reason != NULL || sealed == NULL || sale == NULL || key == NULL) {
         json_t *none = not_disclosed(reason == NULL ? "expunged" : reason);
         (void)json_object_set_new(none, "chain_complete", complete);

@@ -32,7 +32,7 @@ def test_from_code_to_receipt(casetrace, manufacturer, dealer, investigator, reg
     assert sale["state"] == "pending" and sale["delivered_on"] is None and sale["matched"]
     assert "purchaser" not in sale.body
     before = investigator.post("/v1/traces", registry.trace(code))
-    assert before["candidates"][0]["first_purchaser"] == {"disclosed": False, "reason": "unsold", "chain_complete": None}
+    assert before["candidates"][0]["first_purchaser"] == {"disclosed": False, "reason": "unsold", "chain_complete": True}
 
     delivered = dealer.post(f"/v1/sales/{sale['id']}/delivery", {"delivered_on": today(-9)})
     assert delivered["state"] == "delivered" and delivered["delivered_on"] == today(-9)

@@ -277,7 +277,8 @@ enum http_verdict http_check_head(const struct http_head *head, struct http_fact
 
 bool http_check_layout(const struct http_head *head)
 {
-    /* As numbers: the strings lie in one buffer, but nothing here reads between them. */
+    static const char ends[4] = {0};
+    /* As numbers: the strings lie in one buffer, but to the language they are strangers. */
     uintptr_t expected = (uintptr_t)head->method + strlen(head->method) + 1;
     if ((uintptr_t)head->target != expected)
         return false;
@@ -296,5 +297,7 @@ bool http_check_layout(const struct http_head *head)
             return false;
         expected = (uintptr_t)header->value + header->value_length + 2;
     }
-    return expected + 2 == (uintptr_t)head->method + head->size;
+    /* The last line's end and the empty line, which could also be one of a NUL and more. */
+    return expected + 2 == (uintptr_t)head->method + head->size &&
+           memcmp(head->method + head->size - sizeof ends, ends, sizeof ends) == 0;
 }

@@ -67,7 +67,8 @@ enum http_verdict http_check_head(const struct http_head *head, struct http_fact
 /* Whether the head stood in memory as it should: every line ended by CRLF, nothing folded, nothing
  * hidden behind a NUL or between two lines. Only for a library that parses in place as
  * libmicrohttpd 0.9 does: it writes NULs over separators and moves nothing, so that where its
- * strings begin shows what it skipped. Only a line ended by NUL LF looks as if by CR LF. */
+ * strings begin shows what it skipped. What cannot be told apart any more is a NUL in place of
+ * the CR of a line's end, and NULs among the CRs and LFs that end the head. */
 bool http_check_layout(const struct http_head *head);
 
 /* A path as sent, and decoded query parameters in the order sent. */

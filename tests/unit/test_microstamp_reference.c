@@ -14,10 +14,46 @@ struct registry {
 
 /* One case of the file. */
 struct expected {
-    char reading[64], state[16];
+    char reading[64], state[64];
     double n, pi0, z, random_mean, not_registered, unlisted, ratio, effective, characters, chance;
     size_t words, hits;
 };
+
+/* The next word of the file, or "" at its end. */
+static void next_word(FILE *file, char ret_word[64])
+{
+    if (fscanf(file, " %63s", ret_word) != 1)
+        ret_word[0] = '\0';
+}
+
+static double next_number(FILE *file)
+{
+    char word[64], *end;
+    double number;
+
+    next_word(file, word);
+    number = strtod(word, &end);
+    assert_true(end != word && *end == '\0');
+    return number;
+}
+
+static void read_expected(FILE *file, struct expected *ret_expected)
+{
+    next_word(file, ret_expected->reading);
+    ret_expected->n = next_number(file);
+    ret_expected->pi0 = next_number(file);
+    next_word(file, ret_expected->state);
+    ret_expected->words = (size_t)next_number(file);
+    ret_expected->z = next_number(file);
+    ret_expected->random_mean = next_number(file);
+    ret_expected->not_registered = next_number(file);
+    ret_expected->unlisted = next_number(file);
+    ret_expected->ratio = next_number(file);
+    ret_expected->effective = next_number(file);
+    ret_expected->characters = next_number(file);
+    ret_expected->chance = next_number(file);
+    ret_expected->hits = (size_t)next_number(file);
+}
 
 static void look_up(const struct registry *registry, const struct microstamp_words *words,
                     struct microstamp_hit *hits, size_t *ret_count)
@@ -45,11 +81,14 @@ static void compare_hits(FILE *file, const struct microstamp_words *words,
         double posterior;
         bool seen;
     } expected[REGISTRY_MAX];
-    char text[16];
+    char text[64];
 
     for (size_t i = 0; i < count; i++) {
-        assert_int_equal(fscanf(file, " hit %15s %lf", text, &expected[i].posterior), 2);
+        next_word(file, text);
+        assert_string_equal(text, "hit");
+        next_word(file, text);
         expected[i].code = code_from(text);
+        expected[i].posterior = next_number(file);
         expected[i].seen = false;
     }
     /* Equal posteriors may stand in any order. */
@@ -98,27 +137,23 @@ static void compare_case(FILE *file, const struct microstamp_matrix *matrix,
 
 static void test_reference(void **state)
 {
-    FILE *file = fopen(TEST_REFERENCE, "r");
+    FILE *file = open_source_file("tests/property/microstamp_reference.txt");
     struct registry registry = {.count = 0};
     struct microstamp_words words = {0};
     struct expected e;
-    char keyword[16], text[16];
+    char text[64];
     size_t cases = 0;
 
-    assert_non_null(file);
-    while (fscanf(file, " %15s", keyword) == 1) {
-        if (strcmp(keyword, "code") == 0) {
+    for (next_word(file, text); text[0] != '\0'; next_word(file, text)) {
+        if (strcmp(text, "code") == 0) {
             assert_true(registry.count < REGISTRY_MAX);
-            assert_int_equal(fscanf(file, " %15s %lf", text, &registry.factor[registry.count]), 2);
-            registry.code[registry.count++] = code_from(text);
+            next_word(file, text);
+            registry.code[registry.count] = code_from(text);
+            registry.factor[registry.count++] = next_number(file);
             continue;
         }
-        assert_string_equal(keyword, "case");
-        assert_int_equal(fscanf(file, " %63s %lf %lf %15s %zu %lf %lf %lf %lf %lf %lf %lf %lf %zu",
-                                e.reading, &e.n, &e.pi0, e.state, &e.words, &e.z, &e.random_mean,
-                                &e.not_registered, &e.unlisted, &e.ratio, &e.effective,
-                                &e.characters, &e.chance, &e.hits),
-                         14);
+        assert_string_equal(text, "case");
+        read_expected(file, &e);
         compare_case(file, *state, &registry, &e, &words);
         cases++;
     }

@@ -39,10 +39,10 @@ static void read_firearm(char *line)
 
 static int read_firearms(void **state)
 {
-    FILE *file = fopen(TEST_SAMPLE "/firearms.csv", "r");
+    FILE *file = open_source_file("tests/data/sample/firearms.csv");
     char line[LINE_MAX_BYTES];
 
-    if (file == NULL || make_matrix(state) != 0)
+    if (make_matrix(state) != 0)
         return -1;
     if (fgets(line, sizeof(line), file) == NULL)
         return -1;
@@ -95,12 +95,11 @@ static void check_casing(const struct microstamp_matrix *matrix, json_t *casing,
 /* As large as the sample, and as it would be among a million marked pistols in circulation. */
 static void test_casings(void **state)
 {
-    FILE *file = fopen(TEST_SAMPLE "/casings.ndjson", "r");
+    FILE *file = open_source_file("tests/data/sample/casings.ndjson");
     char line[LINE_MAX_BYTES];
     struct microstamp_words words = {0};
     int casings = 0;
 
-    assert_non_null(file);
     while (fgets(line, sizeof(line), file) != NULL) {
         json_t *casing = json_loads(line, 0, NULL);
 

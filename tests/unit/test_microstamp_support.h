@@ -78,6 +78,21 @@ static inline struct microstamp_reading reading_from(const char *text)
     return reading;
 }
 
+/* Opens a file of the source tree: make check tells where that is, else it is the current folder.
+ */
+static inline FILE *open_source_file(const char *path)
+{
+    const char *top = getenv("srcdir");
+    char full[4096];
+    FILE *file;
+
+    (void)snprintf(full, sizeof(full), "%s/%s", top == NULL ? "." : top, path);
+    file = fopen(full, "r");
+    if (file == NULL)
+        fail_msg("%s does not open", full);
+    return file;
+}
+
 /* cmocka's own comparison of doubles is absolute. */
 #define assert_near(a, b, relative)                                                                \
     do {                                                                                           \

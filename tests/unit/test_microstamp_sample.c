@@ -21,7 +21,7 @@ static size_t firearm_count;
 static void read_firearm(char *line)
 {
     struct firearm *firearm = &firearms[firearm_count];
-    const char *field[12];
+    const char *field[12] = {NULL};
     size_t count = 0;
 
     assert_true(firearm_count < FIREARM_MAX);

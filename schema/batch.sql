@@ -17,7 +17,8 @@ CREATE FUNCTION api.batch_open(digest text, key_digests bytea[], operations text
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     -- The plan is made once per connection, perhaps while the tables are still
     -- empty. It must be the one that stays right: index look-ups, one by one.
-    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off
+    SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+    SET enable_material = off SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 DECLARE

@@ -12,7 +12,9 @@ SELECT o.id, o.name, o.kind, s.state,
            'ori', l.ori,
            'licences', coalesce(l.licences, '[]'::jsonb),
            'oris', coalesce(l.oris, '[]'::jsonb),
-           'maker_code', NULL,
+           'maker_code', (SELECT c.key FROM registry.maker_key k
+                          JOIN registry.maker_key c ON c.maker_id = k.maker_id AND c.kind = 'national_code'
+                          WHERE k.kind = 'organization' AND k.key = o.id::text LIMIT 1),
            'contact', o.contact,
            'created_at', api.time_text(o.recorded_at)) AS answer
 FROM registry.organization o
@@ -75,11 +77,15 @@ DECLARE
     refusals jsonb[];
     ids      uuid[];
 BEGIN
-    -- Who holds a licence is decided by one batch at a time.
+    -- Who holds a licence or a code is decided by one batch at a time.
     PERFORM pg_advisory_xact_lock(4849523, 5);
-    IF EXISTS (SELECT FROM unnest(ordinals, requests) AS a(ordinal, request), api.organization_claims(a.request) c
+    IF EXISTS (SELECT FROM unnest(ordinals, requests) AS a(ordinal, request), LATERAL (
+                   SELECT c.kind, c.key FROM api.organization_claims(a.request) c
+                   UNION ALL
+                   SELECT 'national_code', a.request #>> '{body,maker_code}'
+                   WHERE a.request #>> '{body,maker_code}' <> 'ZZZ') c
                GROUP BY c.kind, c.key HAVING count(DISTINCT a.ordinal) > 1) THEN
-        RAISE EXCEPTION 'two organizations of one batch claim one licence' USING ERRCODE = 'CT003';
+        RAISE EXCEPTION 'two organizations of one batch claim one licence or code' USING ERRCODE = 'CT003';
     END IF;
 
     SELECT array_agg(coalesce(v.outcome, 'ok') ORDER BY a.place), array_agg(v.refusal ORDER BY a.place),
@@ -104,6 +110,10 @@ BEGIN
         JOIN registry.organization_licence l ON l.kind = c.kind AND l.key = c.key
             AND coalesce(l.valid_from, '-infinity') <= coalesce(c.valid_to, 'infinity')
             AND coalesce(l.valid_to, 'infinity') >= coalesce(c.valid_from, '-infinity')
+        UNION ALL
+        SELECT 4, 'conflict', api.refusal('/maker_code', 'another maker has this national code')
+        FROM registry.maker_key k
+        WHERE k.kind = 'national_code' AND k.key = a.request #>> '{body,maker_code}'
         ORDER BY 1 LIMIT 1
     ) v ON true;
 
@@ -119,6 +129,11 @@ BEGIN
          api.organization_claims(a.request) c
     WHERE a.outcome = 'ok';
 
+    PERFORM api.organization_makers_enter(batch, array_agg(a.ordinal), array_agg(a.id), array_agg(a.request))
+    FROM unnest(ordinals, requests, ids, outcomes) AS a(ordinal, request, id, outcome)
+    WHERE a.outcome = 'ok'
+    HAVING count(*) > 0;
+
     RETURN QUERY
     SELECT a.ordinal, a.outcome, coalesce(o.answer, a.refusal),
            CASE WHEN o.id IS NOT NULL THEN jsonb_build_object('organization', o.answer -> 'id')
@@ -128,7 +143,7 @@ BEGIN
     LEFT JOIN api.organization_answer o ON o.id = a.id;
 END $$;
 COMMENT ON FUNCTION api.create_organization(uuid, integer[], uuid[], uuid[], jsonb[]) IS
-    'operation create_organization; raises CT003 when two requests of the batch claim one licence';
+    'operation create_organization; raises CT003 when two requests of the batch claim one licence or code';
 
 CREATE FUNCTION api.list_organizations(batch uuid, ordinals integer[], accounts uuid[], organizations uuid[],
                                        requests jsonb[])

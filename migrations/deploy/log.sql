@@ -98,6 +98,8 @@ CREATE INDEX log_search_at ON registry.log_search (at, idx);
 CREATE INDEX log_search_account ON registry.log_search (account_id, at, idx) WHERE account_id IS NOT NULL;
 CREATE INDEX log_search_organization ON registry.log_search (organization_id, at, idx) WHERE organization_id IS NOT NULL;
 CREATE INDEX log_search_operation ON registry.log_search (operation, at, idx);
+-- Refusals are few and asked for alone; nearly all others are ok.
+CREATE INDEX log_search_refused ON registry.log_search (outcome, at, idx) WHERE outcome <> 'ok';
 CREATE INDEX log_search_case ON registry.log_search (case_number, at, idx) WHERE case_number IS NOT NULL;
 CREATE INDEX log_search_firearm ON registry.log_search (firearm, at, idx) WHERE firearm IS NOT NULL;
 

@@ -5,7 +5,7 @@ SELECT plan(30);
 SELECT is(api.public_id('org', '0123abcd-0000-4000-8000-00000000000f'), 'org_0123abcd00004000800000000000000f', 'id as shown');
 SELECT is(api.public_id('org', NULL), NULL, 'no id, none shown');
 SELECT is(api.parse_id('org', 'org_0123abcd00004000800000000000000f'), '0123abcd-0000-4000-8000-00000000000f'::uuid, 'and back');
-SELECT is(api.parse_id('org', v.text), NULL, 'not an organization''s id: ' || coalesce(quote_literal(v.text), 'null'))
+SELECT is(api.parse_id('org', v.text), NULL, 'not an organization''s id: ' || coalesce(to_json(v.text)::text, 'null'))
 FROM (VALUES ('acc_0123abcd00004000800000000000000f'), ('org_0123ABCD00004000800000000000000F'), ('org_0123'), (''), (NULL),
              ('org_0123abcd00004000800000000000000f0'), (E'org_0123abcd00004000800000000000000f\n')) AS v(text);
 

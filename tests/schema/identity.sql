@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Organizations, accounts, keys: what administrators enter, as the API answers it.
 BEGIN;
-SELECT plan(83);
+SELECT plan(89);
 
 SELECT throws_ok($$SELECT api.init_registry(gen_random_uuid(), 'A', 'B', gen_random_uuid(), '\x00', 'k')$$, '23514',
                  NULL, 'a digest has 32 bytes');
@@ -109,6 +109,17 @@ FROM (VALUES ('{"kind": "agency"}'::jsonb, '["Fresno Police Department"]'::jsonb
 SELECT is(a.outcome, 'invalid_request', 'a cursor that is none: ' || v.cursor)
 FROM (VALUES ('x'), ('0123abcd00004000800000000000000f')) AS v(cursor),
     pg_temp.ask('list_organizations', :'admin', jsonb_build_object('query', jsonb_build_object('cursor', v.cursor))) a;
+
+SELECT is(a.answer ->> 'maker_code', 'TRN', 'a manufacturer with its national code and models')
+FROM pg_temp.ask('create_organization', :'admin', '{"body": {"name": "Tern Defense", "kind": "manufacturer",
+    "licence": "8-91-265-07-8E-44117", "maker_code": "TRN", "models": ["T19", "T22"]}}') a;
+SELECT is((SELECT count(*)::int FROM registry.model), 2, 'the models are there');
+SELECT unnest(ARRAY[is(a.outcome, 'conflict', 'a national code that another has'), is(a.answer #>> '{errors,0,pointer}', '/maker_code', 'points at it')])
+FROM pg_temp.ask('create_organization', :'admin', '{"body": {"name": "T", "kind": "manufacturer", "licence": "8-91-265-07-8E-44118",
+    "maker_code": "TRN"}}') a;
+SELECT is(a.outcome, 'ok', 'ZZZ is nobody''s: ' || v.licence)
+FROM (VALUES ('8-91-265-07-8E-44120'), ('8-91-265-07-8E-44121')) AS v(licence), pg_temp.ask('create_organization', :'admin',
+    jsonb_build_object('body', jsonb_build_object('name', 'Z', 'kind', 'manufacturer', 'licence', v.licence, 'maker_code', 'ZZZ'))) a;
 
 -- accounts --------------------------------------------------------------------------------------
 

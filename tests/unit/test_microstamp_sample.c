@@ -21,13 +21,12 @@ static size_t firearm_count;
 static void read_firearm(char *line)
 {
     struct firearm *firearm = &firearms[firearm_count];
-    const char *field[12] = {NULL};
-    size_t count = 0;
+    const char *field[12];
+    char *next = line;
 
     assert_true(firearm_count < FIREARM_MAX);
-    for (char *next = line; next != NULL && count < 12;)
-        field[count++] = strsep(&next, ",\r\n");
-    assert_true(count >= 10);
+    for (size_t i = 0; i < 12; i++)
+        field[i] = next == NULL ? "" : strsep(&next, ",\r\n");
     assert_string_equal(field[8], MICROSTAMP_R29_NAME);
     (void)snprintf(firearm->maker, sizeof(firearm->maker), "%s", field[1]);
     (void)snprintf(firearm->caliber, sizeof(firearm->caliber), "%s", field[4]);

@@ -65,7 +65,10 @@ static char *header_text(const struct entry_origin *origin, const struct api_req
     const struct api_route *route = &api_routes[request->operation];
     const struct api_error_entry *error = &api_errors[request->error];
     bool done = request->error == API_ERROR_NONE;
-    json_t *header = common_header(origin, route->name, done ? "ok" : error->name);
+    const char *outcome = !done                   ? error->name
+                          : request->replay.found ? "replayed"
+                                                  : "ok";
+    json_t *header = common_header(origin, route->name, outcome);
     if (header == NULL)
         return NULL;
     ct_id_format("acc", request->identity.account, account);
@@ -86,8 +89,6 @@ static char *header_text(const struct entry_origin *origin, const struct api_req
         (void)json_object_set_new(header, "candidates", json_integer(request->candidates));
         (void)json_object_set_new(header, "disclosed", json_integer(request->disclosed));
     }
-    if (request->replay.found)
-        (void)json_object_set_new(header, "replayed", json_true());
     char *text = ct_json_text(header);
     json_decref(header);
     return text;

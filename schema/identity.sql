@@ -39,7 +39,7 @@ COMMENT ON VIEW api.organization_answer IS 'organizations as clients see them';
 -- number that is given twice keeps the one with dates.
 CREATE FUNCTION api.organization_claims(request jsonb)
     RETURNS TABLE (kind text, number text, key text, valid_from date, valid_to date, place integer, pointer text)
-    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT DISTINCT ON (c.kind, c.number, c.valid_from, c.valid_to)
            c.kind, c.number, api.licence_key(c.kind, c.number), c.valid_from, c.valid_to,

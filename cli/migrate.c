@@ -16,10 +16,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Advisory locks of this database: (LOCK_CLASS, …). The batches of the keeper hold the second one
- * shared (api.batch_open), migrations/guard.sql and the functions take the higher ones. */
+/* Advisory locks of this database are (LOCK_CLASS, …); schema/README.md lists them all. A batch of
+ * the keeper holds LOCK_SCHEMA shared, from api.batch_open to its end. */
 #define LOCK_CLASS "4849523"
-#define LOCK_MIGRATE "1"
+#define LOCK_MIGRATE "8"
 #define LOCK_SCHEMA "2"
 
 #define CHANGE_MAX 64

@@ -120,7 +120,7 @@ DECLARE
     outcomes text[];
 BEGIN
     -- One batch at a time, or two would each leave the other's key as the last.
-    PERFORM pg_advisory_xact_lock(4849523, 6);
+    PERFORM pg_advisory_xact_lock(4849523, 9);
     WITH administrator_key AS (
         SELECT k.id FROM api.account_answer c JOIN api.key_answer k ON k.account_id = c.id AND k.live
         WHERE c.state = 'active' AND 'administrator' = ANY (c.roles)

@@ -217,6 +217,14 @@ static void test_insufficient(void **state)
     assert_true(fabs(outcome.ranking.effective_characters) < 1e-12);
     /* All registered codes fit, however few were looked up. */
     assert_near(outcome.ranking.expected_chance_matches, 2e6, 1e-9);
+    /* Three are just too few: the ratio is 29^3 times 0.98^3, if other registries count too. */
+    reading = reading_from("000?????");
+    outcome = trace(*state, &reading, &zero, 1, 1.0, 10);
+    assert_int_equal(outcome.ranking.state, MICROSTAMP_INSUFFICIENT);
+    assert_near(outcome.ranking.reading_characters, 2.98, 2e-3);
+    reading = reading_from("0000????");
+    outcome = trace(*state, &reading, &zero, 1, 1.0, 2e6);
+    assert_int_equal(outcome.ranking.state, MICROSTAMP_CANDIDATES);
     reading = reading_from("00000???");
     outcome = trace(*state, &reading, &zero, 1, 1.0, 2e6);
     assert_int_equal(outcome.ranking.state, MICROSTAMP_CANDIDATES);
@@ -251,6 +259,9 @@ static void test_shared_code(void **state)
     assert_int_equal(outcome.ranking.state, MICROSTAMP_CANDIDATES);
     assert_true(outcome.best.posterior > 0.499 && outcome.best.posterior < 0.5);
     assert_int_equal(outcome.best.hit, 0);
+    /* The registry cannot hold fewer than were found in it. */
+    outcome = trace(*state, &reading, codes, 2, 1.0, 0);
+    assert_true(outcome.best.posterior > 0.499 && outcome.best.posterior < 0.5);
 }
 
 static void test_state_names(void **state)

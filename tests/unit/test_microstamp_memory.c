@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Each allocation of the engine fails in turn: an error comes out, nothing leaks, and the same
+ * words serve for the next reading. Linked with --wrap, so that only our own calls come here. */
+
+#include "tests/unit/test_microstamp_support.h"
+
+static int calls_before_failure;
+
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__real_reallocarray(void *old, size_t count, size_t size);
+void *__wrap_reallocarray(void *old, size_t count, size_t size);
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return calls_before_failure-- == 0 ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_reallocarray(void *old, size_t count, size_t size)
+{
+    return calls_before_failure-- == 0 ? NULL : __real_reallocarray(old, count, size);
+}
+
+static void test_matrix(void **state)
+{
+    struct microstamp_matrix *matrix = NULL;
+
+    (void)state;
+    calls_before_failure = 0;
+    assert_int_equal(microstamp_matrix_make_default(&matrix), MICROSTAMP_NO_MEMORY);
+    assert_null(matrix);
+}
+
+/* Three unread: the list and the heap both grow many times. */
+static void test_words(void **state)
+{
+    struct microstamp_reading many = reading_from("4H7???9X"), one = reading_from("00000000");
+    struct microstamp_matrix *matrix = NULL;
+    struct microstamp_evidence evidence;
+    struct microstamp_words words = {0};
+    int failures = 0;
+    bool failed;
+
+    (void)state;
+    calls_before_failure = -1;
+    assert_int_equal(microstamp_matrix_make_default(&matrix), MICROSTAMP_OK);
+    do {
+        microstamp_evidence_init(matrix, &many, &evidence);
+        calls_before_failure = failures;
+        failed = microstamp_words_find(&evidence, 0, &words) == MICROSTAMP_NO_MEMORY;
+        calls_before_failure = -1;
+        if (failed) {
+            failures++;
+            assert_int_equal(words.count, 0);
+            microstamp_evidence_init(matrix, &one, &evidence);
+            assert_int_equal(microstamp_words_find(&evidence, 0, &words), MICROSTAMP_OK);
+            assert_int_equal(words.count, 1);
+            /* From the start again, or the next round would find the memory of this one. */
+            microstamp_words_free(&words);
+        }
+    } while (failed);
+    assert_true(failures >= 10);
+    assert_int_equal(words.best_count, MICROSTAMP_WORDS_MAX);
+    microstamp_words_free(&words);
+    microstamp_matrix_free(matrix);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_matrix),
+        cmocka_unit_test(test_words),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

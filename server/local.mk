@@ -23,3 +23,4 @@ pkglibexec_PROGRAMS += %D%/casetraced-front %D%/casetraced-keeper
   $(LIBPQ_LIBS) $(SODIUM_LIBS) $(OPENSSL_LIBS) $(INIH_LIBS) $(JANSSON_LIBS) -lm
 
 dist_man_MANS += %D%/casetraced.8 %D%/casetrace.conf.5
+dist_doc_DATA = deploy/casetrace.conf.sample

@@ -61,15 +61,15 @@ struct message_answer {
 };
 
 /* Append one whole frame to out. Errors: CT_LIMIT, CT_NO_MEMORY; out->failed is then set. */
-enum ct_status message_request_encode(struct ct_buf *out, const struct message_request *request)
-    CT_MUST_CHECK;
-enum ct_status message_answer_encode(struct ct_buf *out, const struct message_answer *answer)
-    CT_MUST_CHECK;
+enum ct_status message_request_encode(struct ct_buf *out,
+                                      const struct message_request *request) CT_MUST_CHECK;
+enum ct_status message_answer_encode(struct ct_buf *out,
+                                     const struct message_answer *answer) CT_MUST_CHECK;
 enum ct_status message_taken_encode(struct ct_buf *out, const uint8_t boot[MESSAGE_BOOT_BYTES],
                                     const uint64_t *ids, size_t count) CT_MUST_CHECK;
 
 /* Decode the payload of a frame (what follows the type byte). The result points into payload.
- * Errors: CT_BAD_INPUT; the link is then to be given up, the other side is not what it should be. */
+ * Errors: CT_BAD_INPUT; the link is to be given up, the other side is not what it should be. */
 enum ct_status message_request_decode(const uint8_t *payload, size_t length,
                                       struct message_request *ret) CT_MUST_CHECK;
 enum ct_status message_answer_decode(const uint8_t *payload, size_t length,
@@ -105,7 +105,7 @@ enum ct_status message_reader_next(struct message_reader *reader, uint8_t *ret_t
 
 /* Writes all of it to a stream socket, waiting for room until deadline_ms (monotonic).
  * Errors: CT_IO (closed, or the deadline passed: the link is to be given up). */
-enum ct_status message_write(int fd, const void *bytes, size_t length, int64_t deadline_ms)
-    CT_MUST_CHECK;
+enum ct_status message_write(int fd, const void *bytes, size_t length,
+                             int64_t deadline_ms) CT_MUST_CHECK;
 
 #endif

@@ -73,10 +73,9 @@ enum MHD_Result answer_problem(const struct answer_frame *frame, enum api_error 
     json_t *errors = pointer == NULL || pointer[0] == '\0'
                          ? json_array()
                          : json_pack("[{s:s, s:s}]", "pointer", pointer, "detail", detail);
-    json_t *body =
-        json_pack("{s:s, s:s, s:s, s:i, s:s, s:o, s:s}", "type", type, "code", entry->name,
-                  "title", entry->title, "status", (int)entry->status, "detail", detail, "errors",
-                  errors, "request_id", frame->request_id);
+    json_t *body = json_pack("{s:s, s:s, s:s, s:i, s:s, s:o, s:s}", "type", type, "code",
+                             entry->name, "title", entry->title, "status", (int)entry->status,
+                             "detail", detail, "errors", errors, "request_id", frame->request_id);
     if (allow != NULL) {
         headers[header_count][0] = "Allow";
         headers[header_count++][1] = allow;

@@ -15,7 +15,8 @@ struct checker_entry {
     void (*check)(struct checker_entry *entry);
 };
 
-/* Owner: *ret is the caller's, checker_stop() and then checker_free(). Errors: CT_NO_MEMORY, CT_IO. */
+/* Owner:  *ret is the caller's, checker_stop() and then checker_free().
+ * Errors: CT_NO_MEMORY, CT_IO. */
 enum ct_status checker_start(struct checker **ret) CT_MUST_CHECK;
 /* Has entry->check called once, later, in the checker's thread. false: it has stopped, and check
  * will not be called. Threads: any. */

@@ -135,8 +135,7 @@ void connections_remove(struct connections *connections, struct connection *conn
 
 void connection_expect(struct connection *connection, int64_t within_ms)
 {
-    atomic_store_explicit(&connection->deadline_ms, ct_mono_ms() + within_ms,
-                          memory_order_relaxed);
+    atomic_store_explicit(&connection->deadline_ms, ct_mono_ms() + within_ms, memory_order_relaxed);
 }
 
 void connection_rest(struct connection *connection)

@@ -22,7 +22,9 @@ struct connection {
     char peer[INET6_ADDRSTRLEN]; /* without port */
 };
 
-/* Starts the thread. Owner: *ret is the caller's, connections_stop(). Errors: CT_NO_MEMORY, CT_IO. */
+/* Starts the thread.
+ * Owner:  *ret is the caller's, connections_stop().
+ * Errors: CT_NO_MEMORY, CT_IO. */
 enum ct_status connections_start(struct connections **ret) CT_MUST_CHECK;
 /* After the last connection was removed. NULL is safe. */
 void connections_stop(struct connections *connections);

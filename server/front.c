@@ -24,8 +24,8 @@
 
 #define CONNECTION_MEMORY (32u << 10) /* of one connection: its head must fit into it */
 #define TLS_FILE_MAX (1u << 20)
-#define LINK_WAIT_MS 8000  /* longer than the parent waits before it starts a keeper again */
-#define DRAIN_MS 2000      /* at the end, for answers that are on their way */
+#define LINK_WAIT_MS 8000 /* longer than the parent waits before it starts a keeper again */
+#define DRAIN_MS 2000     /* at the end, for answers that are on their way */
 #define LAST_ANSWERS_MS 500
 #define OPERATOR_CONNECTIONS 32
 
@@ -143,9 +143,9 @@ static struct MHD_Daemon *start_public(struct running *running, int fd)
         config->connection_limit, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
         config->connections_per_address, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)CONNECTION_MEMORY, MHD_OPTION_URI_LOG_CALLBACK, request_begin, &running->public,
-        MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED,
-        request_end, &running->public, MHD_OPTION_NOTIFY_CONNECTION, notify_connection,
-        &running->public, MHD_OPTION_ARRAY, config->threads > 1 ? pool : none, MHD_OPTION_END);
+        MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED, request_end,
+        &running->public, MHD_OPTION_NOTIFY_CONNECTION, notify_connection, &running->public,
+        MHD_OPTION_ARRAY, config->threads > 1 ? pool : none, MHD_OPTION_END);
 }
 
 static struct MHD_Daemon *start_operator(struct running *running, int fd)
@@ -155,9 +155,9 @@ static struct MHD_Daemon *start_operator(struct running *running, int fd)
         &running->operator, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)OPERATOR_CONNECTIONS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)CONNECTION_MEMORY, MHD_OPTION_URI_LOG_CALLBACK, request_begin, &running->operator,
-        MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED,
-        request_end, &running->operator, MHD_OPTION_NOTIFY_CONNECTION, notify_connection,
-        &running->operator, MHD_OPTION_END);
+        MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED, request_end,
+        &running->operator, MHD_OPTION_NOTIFY_CONNECTION, notify_connection, &running->operator,
+        MHD_OPTION_END);
 }
 
 static bool start_listeners(struct running *running)
@@ -238,9 +238,8 @@ static void raise_file_limit(unsigned connection_limit)
 static bool start_parts(struct running *running)
 {
     struct front *front = &running->front;
-    const struct link_limits limits = {.queue_ms = LIMIT_QUEUE_MS,
-                                       .grace_ms = LIMIT_TAKEN_GRACE_MS,
-                                       .answer_ms = LIMIT_ANSWER_MS};
+    const struct link_limits limits = {
+        .queue_ms = LIMIT_QUEUE_MS, .grace_ms = LIMIT_TAKEN_GRACE_MS, .answer_ms = LIMIT_ANSWER_MS};
     if (getrandom(front->own_boot, sizeof front->own_boot, 0) != (long)sizeof front->own_boot ||
         request_ids_init(&front->ids) != 0)
         return false;
@@ -251,10 +250,11 @@ static bool start_parts(struct running *running)
         return false;
     }
     /* Later versions of the library parse differently, and strictly by themselves. */
-    front->parses_in_place = MHD_get_version() != NULL && strncmp(MHD_get_version(), "0.9.", 4) == 0;
+    front->parses_in_place =
+        MHD_get_version() != NULL && strncmp(MHD_get_version(), "0.9.", 4) == 0;
     running->public = (struct front_listener){
         .front = front, .listener = API_LISTENER_PUBLIC, .message_listener = MESSAGE_PEOPLE};
-    running->operator = (struct front_listener){
+    running->operator=(struct front_listener){
         .front = front, .listener = API_LISTENER_OPERATOR, .message_listener = MESSAGE_OPERATOR};
     list_methods(&running->public);
     list_methods(&running->operator);

@@ -27,7 +27,7 @@ struct front {
     uint8_t own_boot[MESSAGE_BOOT_BYTES]; /* names requests that never reached a link */
     bool parses_in_place; /* the HTTP library's layout is known, see http_check_layout() */
     atomic_bool stopping;
-    atomic_uint active; /* requests between their last byte and the end of their answer */
+    atomic_uint active;         /* requests between their last byte and the end of their answer */
     atomic_size_t large_bodies; /* bytes */
 };
 

@@ -53,8 +53,8 @@ struct http_facts {
     bool chunked;
     bool expects_continue;
     bool has_type;
-    bool type_is_json;        /* application/json, in UTF-8 if it says so */
-    uint64_t content_length;  /* 0 unless has_length */
+    bool type_is_json;           /* application/json, in UTF-8 if it says so */
+    uint64_t content_length;     /* 0 unless has_length */
     const char *authorization;   /* "" if none */
     const char *idempotency_key; /* NULL if none */
 };

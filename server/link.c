@@ -11,11 +11,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define OUT_MAX (48u << 20)    /* frames waiting for the keeper to read */
-#define OUT_KEEP (1u << 20)    /* a larger buffer is given back when empty */
-#define TICK_MS 100            /* how late a deadline may be noticed */
-#define IDLE_TICK_MS 500       /* the same for a request sent while nothing was pending */
-#define TAKEN_MAX 8192         /* ids of one TAKEN */
+#define OUT_MAX (48u << 20) /* frames waiting for the keeper to read */
+#define OUT_KEEP (1u << 20) /* a larger buffer is given back when empty */
+#define TICK_MS 100         /* how late a deadline may be noticed */
+#define IDLE_TICK_MS 500    /* the same for a request sent while nothing was pending */
+#define TAKEN_MAX 8192      /* ids of one TAKEN */
 
 struct link {
     struct link_limits limits;
@@ -34,7 +34,7 @@ struct link {
     uint64_t dropped;
     int fd; /* -1: no keeper */
     uint8_t boot[MESSAGE_BOOT_BYTES];
-    bool broken;   /* writing failed: the thread gives the connection up */
+    bool broken; /* writing failed: the thread gives the connection up */
     bool stopping;
     int next_fd; /* handed over by link_connect(), -1: none */
     uint8_t next_boot[MESSAGE_BOOT_BYTES];
@@ -95,8 +95,7 @@ static struct link_entry *pending_find(struct link *link, uint64_t id)
 }
 
 /* Takes the entry out as lost and puts it before the list. */
-static struct link_entry *lose(struct link *link, struct link_entry *entry,
-                               struct link_entry *list)
+static struct link_entry *lose(struct link *link, struct link_entry *entry, struct link_entry *list)
 {
     pending_remove(link, entry);
     entry->outcome = entry->taken ? LINK_OUTCOME_UNKNOWN : LINK_NOT_ATTEMPTED;
@@ -146,8 +145,7 @@ static void write_out(struct link *link)
         int fd = link->fd;
         (void)pthread_mutex_unlock(&link->lock);
         ssize_t count = send(fd, link->flight.data + link->flight_start,
-                             link->flight.length - link->flight_start,
-                             MSG_NOSIGNAL | MSG_DONTWAIT);
+                             link->flight.length - link->flight_start, MSG_NOSIGNAL | MSG_DONTWAIT);
         int error = errno;
         (void)pthread_mutex_lock(&link->lock);
         if (count >= 0) {
@@ -325,8 +323,8 @@ static void expire(struct link *link)
     (void)pthread_mutex_lock(&link->lock);
     for (struct link_entry *entry = link->first; entry != NULL;) {
         struct link_entry *next = entry->next;
-        int64_t limit = entry->taken ? link->limits.answer_ms
-                                     : link->limits.queue_ms + link->limits.grace_ms;
+        int64_t limit =
+            entry->taken ? link->limits.answer_ms : link->limits.queue_ms + link->limits.grace_ms;
         if (now - entry->sent_ms > limit)
             list = lose(link, entry, list);
         entry = next;

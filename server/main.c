@@ -242,8 +242,9 @@ static bool prepare(struct parent *parent)
                                                 .control_fd = -1};
     if (process_find(&parent->processes[KEEPER], "casetraced-keeper") != CT_OK ||
         process_find(&parent->processes[FRONT], "casetraced-front") != CT_OK) {
-        ct_log(CT_LOG_ERROR, "casetraced-keeper and casetraced-front are neither beside this "
-                             "program nor in %s",
+        ct_log(CT_LOG_ERROR,
+               "casetraced-keeper and casetraced-front are neither beside this "
+               "program nor in %s",
                CT_LIBEXECDIR);
         return false;
     }

@@ -32,13 +32,13 @@ enum ct_status process_find(struct process *process, const char *file)
         own[length] = '\0';
         const char *slash = strrchr(own, '/');
         int folder = slash == NULL ? 0 : (int)(slash - own);
-        int used = snprintf(process->program, sizeof process->program, "%.*s/%s", folder, own, file);
+        int used =
+            snprintf(process->program, sizeof process->program, "%.*s/%s", folder, own, file);
         if (used > 0 && (size_t)used < sizeof process->program &&
             access(process->program, X_OK) == 0)
             return CT_OK;
     }
-    int used =
-        snprintf(process->program, sizeof process->program, "%s/%s", CT_LIBEXECDIR, file);
+    int used = snprintf(process->program, sizeof process->program, "%s/%s", CT_LIBEXECDIR, file);
     if (used > 0 && (size_t)used < sizeof process->program && access(process->program, X_OK) == 0)
         return CT_OK;
     return CT_NOT_FOUND;

@@ -12,12 +12,12 @@
 struct process {
     const char *name; /* "front" */
     char program[PATH_MAX];
-    unsigned readers;      /* its part of the configuration, bits of enum config_reader */
-    const char *user;      /* NULL: that of the parent */
-    const char *argument;  /* NULL: none */
+    unsigned readers;     /* its part of the configuration, bits of enum config_reader */
+    const char *user;     /* NULL: that of the parent */
+    const char *argument; /* NULL: none */
     bool locks_memory;
-    pid_t pid;             /* 0: not running */
-    int control_fd;        /* -1: not running */
+    pid_t pid;      /* 0: not running */
+    int control_fd; /* -1: not running */
     unsigned starts;
     int64_t started_ms;
     int64_t start_at_ms; /* if not running */

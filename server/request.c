@@ -148,8 +148,8 @@ static enum MHD_Result answer(struct request *request)
                              : API_ERROR_NOT_ATTEMPTED;
     if (request->operation == API_OP_READYZ)
         return answer_keeper_away(&frame);
-    return answer_problem(&frame, request->error, request->refusal.detail,
-                          request->refusal.pointer, request->allow);
+    return answer_problem(&frame, request->error, request->refusal.detail, request->refusal.pointer,
+                          request->allow);
 }
 
 /* ---- the head -------------------------------------------------------------------------- */
@@ -196,8 +196,8 @@ static bool check_framing(struct request *request, const char *method, const cha
     head.version = version;
     head.header_count = 0;
     (void)MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, collect_header, &head);
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(
-        request->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     head.size = info == NULL ? 0 : info->header_size;
 
     request->close = true;
@@ -245,8 +245,8 @@ static bool find_operation(struct request *request, const char *method)
     if (request->target_length > HTTP_TARGET_MAX)
         refusal = (struct http_refusal){.detail = "the target is too long"};
     else
-        verdict = http_parse_target(request->text, request->target_length, &request->target,
-                                    &refusal);
+        verdict =
+            http_parse_target(request->text, request->target_length, &request->target, &refusal);
     enum api_route_result found = API_ROUTE_NO_PATH;
     if (verdict != HTTP_MALFORMED)
         found = api_route_find(listener->listener, method, request->target.path,
@@ -328,8 +328,8 @@ static enum MHD_Result take_body(struct request *request, const char *bytes, siz
             enum ct_status status = ct_buf_append(&request->body, bytes, count);
             if (status == CT_OK)
                 return MHD_YES;
-            refuse(request,
-                   status == CT_LIMIT ? API_ERROR_BODY_TOO_LARGE : API_ERROR_OVERLOADED, NULL);
+            refuse(request, status == CT_LIMIT ? API_ERROR_BODY_TOO_LARGE : API_ERROR_OVERLOADED,
+                   NULL);
         }
         request->phase = PHASE_DISCARD;
         release_body(request);
@@ -401,8 +401,7 @@ static void submit(struct request *request)
     };
     for (unsigned i = 0; i < message.path_count; i++)
         message.path[i] = request->match.parameters[i].text;
-    memcpy(message.query, request->target.query,
-           message.query_count * sizeof message.query[0]);
+    memcpy(message.query, request->target.query, message.query_count * sizeof message.query[0]);
     request->entry.finished = request_finished;
     request->phase = PHASE_WAIT;
     enum ct_status status = link_submit(listener->front->link, &request->entry,

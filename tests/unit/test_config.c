@@ -121,8 +121,7 @@ static void test_addresses(void **state)
             ":2: [server] listen: not an address and a port, as in 127.0.0.1:8443 or [::1]:8443");
     refused("[server]\nlisten = ::1:8443\n",
             ":2: [server] listen: an IPv6 address is written in brackets");
-    refused("[server]\nlisten = [::1:8443\n",
-            ":2: [server] listen: an IPv6 address ends with ]");
+    refused("[server]\nlisten = [::1:8443\n", ":2: [server] listen: an IPv6 address ends with ]");
     refused("[server]\nlisten = localhost:8443\n", ":2: [server] listen: not an IP address");
     refused("[server]\nlisten = 127.0.0.1:\n",
             ":2: [server] listen: the port is a number from 1 to 65535");

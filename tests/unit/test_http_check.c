@@ -114,7 +114,8 @@ static void test_framing(void **state)
     REFUSED(HTTP_MALFORMED, POST "Content-Length:\r\n\r\n");
     REFUSED(HTTP_MALFORMED, POST "Content-Length: 99999999999999999999\r\n\r\n");
     REFUSED(HTTP_MALFORMED, POST "Transfer-Encoding: gzip, chunked\r\n\r\n");
-    REFUSED(HTTP_MALFORMED, POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n");
+    REFUSED(HTTP_MALFORMED,
+            POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n");
     REFUSED(HTTP_MALFORMED, POST "Transfer-Encoding: identity\r\n\r\n");
     REFUSED(HTTP_MALFORMED, "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n");
     REFUSED(HTTP_MALFORMED, POST "Expect: 200-ok\r\n\r\n");
@@ -240,9 +241,9 @@ static void test_changed_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_facts),  cmocka_unit_test(test_hosts),
-        cmocka_unit_test(test_framing), cmocka_unit_test(test_fields),
-        cmocka_unit_test(test_types),  cmocka_unit_test(test_layout),
+        cmocka_unit_test(test_facts),         cmocka_unit_test(test_hosts),
+        cmocka_unit_test(test_framing),       cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_types),         cmocka_unit_test(test_layout),
         cmocka_unit_test(test_changed_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -324,9 +324,11 @@ static void test_other_boot(void **state)
 static void test_nonsense(void **state)
 {
     (void)state;
-    static const uint8_t nonsense[][8] = {
-        {0, 0, 0, 1, MESSAGE_REQUEST}, {0, 0, 0, 1, 77}, {0, 0, 0, 2, MESSAGE_ANSWER, 0},
-        {0, 0, 0, 2, MESSAGE_TAKEN, 0}, {0xff, 0, 0, 0, MESSAGE_ANSWER}};
+    static const uint8_t nonsense[][8] = {{0, 0, 0, 1, MESSAGE_REQUEST},
+                                          {0, 0, 0, 1, 77},
+                                          {0, 0, 0, 2, MESSAGE_ANSWER, 0},
+                                          {0, 0, 0, 2, MESSAGE_TAKEN, 0},
+                                          {0xff, 0, 0, 0, MESSAGE_ANSWER}};
     for (size_t i = 0; i < CT_ARRAY_LENGTH(nonsense); i++) {
         struct link *link;
         struct keeper_end keeper;
@@ -438,8 +440,8 @@ static void *run_crowd(void *argument)
     for (uint64_t done = 0; done < EACH; done += AT_ONCE) {
         for (uint64_t i = 0; i < AT_ONCE; i++) {
             char body[32];
-            int length = snprintf(body, sizeof body, "%llu",
-                                  (unsigned long long)(crowd->first + done + i));
+            int length =
+                snprintf(body, sizeof body, "%llu", (unsigned long long)(crowd->first + done + i));
             MUST(ask(crowd->link, &asked[i], crowd->first + done + i, body, (size_t)length) ==
                  CT_OK);
         }
@@ -486,11 +488,11 @@ static void test_crowd(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_answer),     cmocka_unit_test(test_no_keeper),
+        cmocka_unit_test(test_answer),      cmocka_unit_test(test_no_keeper),
         cmocka_unit_test(test_keeper_dies), cmocka_unit_test(test_replaced),
-        cmocka_unit_test(test_deadlines),  cmocka_unit_test(test_other_boot),
-        cmocka_unit_test(test_nonsense),   cmocka_unit_test(test_not_reading),
-        cmocka_unit_test(test_full),       cmocka_unit_test(test_crowd),
+        cmocka_unit_test(test_deadlines),   cmocka_unit_test(test_other_boot),
+        cmocka_unit_test(test_nonsense),    cmocka_unit_test(test_not_reading),
+        cmocka_unit_test(test_full),        cmocka_unit_test(test_crowd),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,7 +62,7 @@ def likelihood_rows(sets):
         if len(s) == 29:
             rows.append([1.0] * 29)
         else:
-            rows.append([sum(read_as(t, r) for r in s) / len(s) for t in ALPHABET])
+            rows.append([sum(read_as(t, r) for r in sorted(s)) / len(s) for t in ALPHABET])
     return rows
 
 

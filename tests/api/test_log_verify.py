@@ -16,11 +16,15 @@ from written_log import Tree, literal, new_key, note_of, written
 
 COPY = "tampered"
 # Neither constraints nor triggers stop a superuser.
-OVERRIDE = "SET session_replication_role = replica;"
+OVERRIDE = "SET session_replication_role = replica;\n"
 UNCONSTRAINED = """
 ALTER TABLE registry.log_signature DROP CONSTRAINT log_signature_size_fkey;
 ALTER TABLE registry.log_batch DROP CONSTRAINT log_batch_check;
 """
+TABLES = ("log_head", "log_entry", "log_batch", "log_subtree", "log_signature")
+KEEP = "CREATE SCHEMA kept;" + "".join(f"CREATE TABLE kept.{t} AS SELECT * FROM registry.{t};" for t in TABLES)
+PUT_BACK = "TRUNCATE " + ", ".join(f"registry.{t}" for t in TABLES) + ";" + "".join(
+    f"INSERT INTO registry.{t} SELECT * FROM kept.{t};" for t in TABLES)
 
 
 @pytest.fixture(scope="module")
@@ -34,16 +38,20 @@ def log(contract):
             instance.stop()
 
 
+@pytest.fixture(scope="module")
+def copy(log):
+    log.instance.psql(f"CREATE DATABASE {COPY} TEMPLATE casetrace", "postgres")
+    log.instance.psql(UNCONSTRAINED + KEEP, COPY)
+
+
 @pytest.fixture
-def copied(log):
-    """Runs statements on a fresh copy of the database."""
-    def copy(statements):
-        log.instance.psql(f"CREATE DATABASE {COPY} TEMPLATE casetrace", "postgres")
+def copied(log, copy):
+    """Runs statements on a copy of the database in which the log is as it was."""
+    def run(statements):
         statements = [statements] if isinstance(statements, str) else statements
-        log.instance.psql(OVERRIDE + UNCONSTRAINED + ";\n".join(statements), COPY)
+        log.instance.psql(OVERRIDE + PUT_BACK + ";\n".join(statements), COPY)
         return COPY
-    yield copy
-    log.instance.psql(f"DROP DATABASE IF EXISTS {COPY}", "postgres")
+    return run
 
 
 def refused(done, pattern):

@@ -92,7 +92,7 @@ class Log:
         # signatures before and after it and a batch of the same epoch behind it.
         self.batch, self.next_batch = next(
             (one, after) for one, after in zip(self.batches, self.batches[1:])
-            if one.count >= 3 and one.first > 300 and one.epoch == after.epoch and one.size not in self.signed
+            if one.count >= 3 and one.epoch == after.epoch == 2 and one.size not in self.signed
             and after.size not in self.signed and self.signed[1] < one.first and after.size < self.signed[-1])
         self.index = self.batch.first + 1
         self.signed_next = next(size for size in self.signed if size > self.index)

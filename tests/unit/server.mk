@@ -4,7 +4,7 @@ server_tests = tests/unit/test_config tests/unit/test_message tests/unit/test_ht
   tests/unit/test_http_target tests/unit/test_request_ids tests/unit/test_link
 check_PROGRAMS += $(server_tests)
 TESTS += $(server_tests)
-server_test_libs = server/libserver.a keeper/libkeeper.a base/libbase.a $(CMOCKA_LIBS) \
+server_test_libs = server/libserver.a keeper/libmessage.a base/libbase.a $(CMOCKA_LIBS) \
   $(INIH_LIBS) $(JANSSON_LIBS)
 tests_unit_test_config_SOURCES = tests/unit/test_config.c
 tests_unit_test_config_LDADD = $(server_test_libs)

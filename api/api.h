@@ -24,8 +24,9 @@ struct api_context {
     const struct auth_keyring *keyring;
     const struct microstamp_matrix *matrix;
     double pi0;
-    double registered; /* codes on registered firearms, N of the ranking */
-    struct microstamp_words words;
+    double registered;             /* codes on registered firearms, N of the ranking */
+    struct microstamp_words words; /* scratch, as the next; kept from batch to batch */
+    void *own;                     /* of api/traces.c; free() */
     /* Names of calibers: a JSON object from each name and alias, folded, to the one name. */
     const json_t *calibers;
     /* The newest checkpoint that was signed and may be shown; size 0 if none. */
@@ -57,7 +58,9 @@ struct api_request {
     enum api_sql sql; /* the function that answers it; a replay may be answered by another one */
     const char *peer;
     const char *idempotency_key; /* NULL if none */
-    json_t *path;                /* as validated; owned, as the next */
+    const uint8_t *sent;         /* the body as sent */
+    size_t sent_length;
+    json_t *path; /* as validated; owned, as the next */
     json_t *query;
     json_t *body;
     struct api_identity identity;

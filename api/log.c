@@ -69,7 +69,8 @@ const struct api_handler api_log_entry = {
     .render = entry_render,
 };
 
-/* ---- GET /v1/log/receipts/{index} ------------------------------------------------------------- */
+/* ---- GET /v1/log/receipts/{index} -------------------------------------------------------------
+ */
 
 static enum accesslog_status stored_hashes(void *closure, unsigned level, uint64_t first,
                                            size_t count, struct accesslog_hash *ret_hashes)
@@ -108,9 +109,12 @@ char *api_receipt_text(const char *header, const char *header_salt, const char *
                        const char *note)
 {
     char *text = NULL;
-    json_t *extra = json_pack("{s:i, s:s, s:s, s:s}", "v", 1, "header", header, "header_salt",
-                              header_salt, "d_subject", d_subject);
-    char *extra_text = extra == NULL ? NULL : ct_json_text(extra);
+    json_t *extra = json_object();
+    bool whole = ct_json_set(extra, "v", json_integer(1)) &&
+                 ct_json_set_text(extra, "header", header) &&
+                 ct_json_set_text(extra, "header_salt", header_salt) &&
+                 ct_json_set_text(extra, "d_subject", d_subject);
+    char *extra_text = whole ? ct_json_text(extra) : NULL;
     if (extra_text != NULL) {
         size_t length = strlen(extra_text);
         size_t room = ACCESSLOG_RECEIPT_ROOM(length, strlen(note)) + 1;
@@ -143,14 +147,12 @@ static enum ct_status receipt_one(struct api_context *context, struct store *sto
     if (accesslog_prove_inclusion(&storage, index, context->checkpoint_size, path, &path_count) !=
         ACCESSLOG_OK)
         return store_alive(store) ? CT_DB : CT_DB_LOST;
-    char *proof = api_receipt_text(ct_json_string(entry, "header"),
-                                   ct_json_string(entry, "header_salt"),
-                                   ct_json_string(entry, "d_subject"), index, path, path_count,
-                                   context->checkpoint_note);
+    char *proof = api_receipt_text(
+        ct_json_string(entry, "header"), ct_json_string(entry, "header_salt"),
+        ct_json_string(entry, "d_subject"), index, path, path_count, context->checkpoint_note);
     if (proof == NULL)
         return CT_NO_MEMORY;
-    request->answer =
-        json_pack("{s:I, s:s}", "entry", (json_int_t)index, "tlog_proof", proof);
+    request->answer = json_pack("{s:I, s:s}", "entry", (json_int_t)index, "tlog_proof", proof);
     json_decref(entry);
     free(proof);
     return request->answer == NULL ? CT_NO_MEMORY : CT_OK;

@@ -58,9 +58,8 @@ void api_refuse(struct api_request *request, enum api_error error, const char *p
     json_decref(request->answer);
     request->answer = json_pack("{s:s}", "detail", detail);
     if (pointer != NULL && request->answer != NULL)
-        (void)json_object_set_new(
-            request->answer, "errors",
-            json_pack("[{s:s, s:s}]", "pointer", pointer, "detail", detail));
+        (void)json_object_set_new(request->answer, "errors",
+                                  json_pack("[{s:s, s:s}]", "pointer", pointer, "detail", detail));
 }
 
 /* ---- the generic steps ------------------------------------------------------------------- */

@@ -30,9 +30,9 @@ static json_t *field_errors(const struct api_field_errors *errors, const char *c
 {
     json_t *list = json_array();
     for (unsigned i = 0; i < errors->count; i++)
-        (void)json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "pointer",
-                                                    errors->at[i].pointer, "detail",
-                                                    errors->at[i].text, "code", code));
+        (void)json_array_append_new(list,
+                                    json_pack("{s:s, s:s, s:s}", "pointer", errors->at[i].pointer,
+                                              "detail", errors->at[i].text, "code", code));
     return list;
 }
 

@@ -43,9 +43,9 @@ static void create_before(struct api_context *context, struct api_request *reque
     ct_uuid_format(sale, sale_text);
     (void)json_object_del(body, "purchaser");
     char *hex = seal(context, sale, purchaser);
-    request->input = json_pack("{s:o, s:s, s:s*, s:s, s:s}", "body", body, "sale_id", sale_text,
-                               "sealed", hex, "seal_key",
-                               auth_keyring_purchaser_key(context->keyring), "purchaser_kind", kind);
+    request->input =
+        json_pack("{s:o, s:s, s:s*, s:s, s:s}", "body", body, "sale_id", sale_text, "sealed", hex,
+                  "seal_key", auth_keyring_purchaser_key(context->keyring), "purchaser_kind", kind);
     if (hex == NULL || request->input == NULL)
         api_refuse(request, API_ERROR_INTERNAL, NULL, "out of memory");
     json_decref(purchaser);

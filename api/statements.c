@@ -7,10 +7,10 @@ const struct store_statement api_statements[API_SQL_COUNT] = {
                                "($1, $2, $3, $4, $5)"},
     API_SQL_OPERATIONS(X)
 #undef X
-    [API_SQL_batch_open] = {"batch_open",
-                            "SELECT ordinal, credential, account, organization, organization_kind, "
-                            "licence, roles, replay_mac, replay_outcome, replay_answer, "
-                            "replay_resource, replay_entry FROM api.batch_open($1, $2, $3, $4)"},
+        [API_SQL_batch_open] =
+            {"batch_open", "SELECT ordinal, credential, account, organization, organization_kind, "
+                           "licence, roles, replay_mac, replay_outcome, replay_answer, "
+                           "replay_resource, replay_entry FROM api.batch_open($1, $2, $3, $4)"},
     [API_SQL_schema_digest] = {"schema_digest", "SELECT api.schema_digest()"},
     [API_SQL_trace_lookup] =
         {"trace_lookup",
@@ -26,9 +26,8 @@ const struct store_statement api_statements[API_SQL_COUNT] = {
     [API_SQL_log_append] = {"log_append",
                             "SELECT api.log_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
                             "$12, $13, $14, $15, $16)"},
-    [API_SQL_log_head] = {"log_head",
-                          "SELECT size, frontier, writer, epoch, last_root, max_idx "
-                          "FROM api.log_head()"},
+    [API_SQL_log_head] = {"log_head", "SELECT size, frontier, writer, epoch, last_root, max_idx "
+                                      "FROM api.log_head()"},
     [API_SQL_log_take] = {"log_take", "SELECT size, frontier, epoch FROM api.log_take($1)"},
     [API_SQL_log_resolve] = {"log_resolve", "SELECT api.log_resolve($1)"},
     [API_SQL_log_batch_by_size] = {"log_batch_by_size",

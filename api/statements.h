@@ -40,7 +40,7 @@ enum api_sql {
 #define X(name) API_SQL_##name,
     API_SQL_OPERATIONS(X)
 #undef X
-    API_SQL_batch_open,
+        API_SQL_batch_open,
     API_SQL_schema_digest,
     API_SQL_trace_lookup,
     API_SQL_trace_record,

@@ -66,10 +66,9 @@ static void disclose(struct api_context *context, struct api_request *request, j
         return;
     }
     request->seal_broken = true;
-    (void)json_object_set_new(
-        candidate, "first_purchaser",
-        json_pack("{s:b, s:s}", "disclosed", 0, "reason",
-                  sealed->bytes == NULL ? "expunged" : "seal_broken"));
+    (void)json_object_set_new(candidate, "first_purchaser",
+                              json_pack("{s:b, s:s}", "disclosed", 0, "reason",
+                                        sealed->bytes == NULL ? "expunged" : "seal_broken"));
 }
 
 json_t *api_trace_render(struct api_context *context, struct api_request *request,
@@ -79,13 +78,15 @@ json_t *api_trace_render(struct api_context *context, struct api_request *reques
     json_t *candidate = json_array_get(json_object_get(answer_take, "candidates"), 0);
     if (candidate != NULL)
         disclose(context, request, candidate, sealed);
-    (void)json_object_set_new(answer_take, "receipt",
-                              json_pack("{s:I, s:s}", "entry", (json_int_t)receipt->entry,
-                                        "tlog_proof", receipt->proof));
+    json_t *shown = json_object();
+    (void)ct_json_set(shown, "entry", json_integer((json_int_t)receipt->entry));
+    (void)ct_json_set_text(shown, "tlog_proof", receipt->proof);
+    (void)ct_json_set(answer_take, "receipt", shown);
     return answer_take;
 }
 
-/* ---- GET /v1/traces/{id}, and a trace repeated under its Idempotency-Key ----------------------- */
+/* ---- GET /v1/traces/{id}, and a trace repeated under its Idempotency-Key -----------------------
+ */
 
 static void sealed_free(void *own)
 {
@@ -108,7 +109,8 @@ static enum ct_status take_sealed(struct api_request *request)
         return CT_NO_MEMORY;
     request->own = sealed;
     request->own_free = sealed_free;
-    if (hex != NULL && key != NULL && sale_text != NULL && ct_uuid_parse(sale_text, sale) == CT_OK) {
+    if (hex != NULL && key != NULL && sale_text != NULL &&
+        ct_uuid_parse(sale_text, sale) == CT_OK) {
         size_t length = strlen(hex) / 2;
         uint8_t *bytes = malloc(length == 0 ? 1 : length);
         bool copied = bytes != NULL && ct_hex_decode(hex, 2 * length, bytes, length) == CT_OK &&

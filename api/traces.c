@@ -11,6 +11,9 @@
 /* Look-ups of one reading. Four unread characters leave 841 words; what a reading leaves beyond
  * this many counts as unlisted, it is not forgotten. */
 #define WORDS_MAX 1024
+/* An unregistered code is named as a lead only if it explains the reading about as well as the best
+ * code does: else the holder of some other block would be named. */
+#define LEAD_FACTOR 10
 #define MARK_POINTER "/specimens/0/marks/0/"
 
 /* A trace between its steps. */
@@ -148,7 +151,8 @@ static enum ct_status create_start(struct api_context *context, struct store *st
     return status;
 }
 
-/* ---- finish: what the registry knows, ranked -------------------------------------------------- */
+/* ---- finish: what the registry knows, ranked --------------------------------------------------
+ */
 
 enum column {
     COLUMN_LOOKUP,
@@ -213,8 +217,7 @@ static bool calibers_equal(const struct api_context *context, const char *a, con
 /* Records speak as evidence: what disagrees costs likelihood and raises a flag, and nothing is
  * left out because of it. Dates compare as text, YYYY-MM-DD. */
 static void add_hit(const struct api_context *context, const struct trace *trace,
-                    const struct store_result *result, size_t row, size_t word,
-                    struct found *found)
+                    const struct store_result *result, size_t row, size_t word, struct found *found)
 {
     char from[STORE_DATE_TEXT];
     char to[STORE_DATE_TEXT];
@@ -233,10 +236,9 @@ static void add_hit(const struct api_context *context, const struct trace *trace
                                 (to[0] != '\0' && strcmp(to, trace->incident_from) < 0);
     found->not_shipped[hit] = strcmp(shipped, trace->incident_to) > 0;
     found->hits[hit].word = word;
-    found->hits[hit].factor =
-        (found->caliber_differs[hit] ? MICROSTAMP_FACTOR_CALIBER : 1.0) *
-        (found->not_installed[hit] ? MICROSTAMP_FACTOR_NOT_INSTALLED : 1.0) *
-        (found->not_shipped[hit] ? MICROSTAMP_FACTOR_NOT_SHIPPED : 1.0);
+    found->hits[hit].factor = (found->caliber_differs[hit] ? MICROSTAMP_FACTOR_CALIBER : 1.0) *
+                              (found->not_installed[hit] ? MICROSTAMP_FACTOR_NOT_INSTALLED : 1.0) *
+                              (found->not_shipped[hit] ? MICROSTAMP_FACTOR_NOT_SHIPPED : 1.0);
 }
 
 static void collect(const struct api_context *context, const struct trace *trace,
@@ -250,8 +252,10 @@ static void collect(const struct api_context *context, const struct trace *trace
             (size_t)store_get_int(result, rows[i], COLUMN_LOOKUP) - 1 - trace->first_lookup;
         if (!store_is_null(result, rows[i], COLUMN_FIREARM)) {
             add_hit(context, trace, result, rows[i], word, found);
-        } else if (!found->issued || trace->words.word[word].likelihood >
-                                         trace->words.word[found->issued_word].likelihood) {
+        } else if (trace->words.word[word].likelihood * LEAD_FACTOR >=
+                       trace->words.word[0].likelihood &&
+                   (!found->issued || trace->words.word[word].likelihood >
+                                          trace->words.word[found->issued_word].likelihood)) {
             found->issued = true;
             found->issued_row = rows[i];
             found->issued_word = word;
@@ -270,7 +274,7 @@ static json_t *number_or_null(double value)
 
 static json_t *text_or_null(const char *text)
 {
-    return text == NULL || text[0] == '\0' ? json_null() : json_string(text);
+    return text == NULL || text[0] == '\0' ? json_null() : json_string_nocheck(text);
 }
 
 static json_t *date_or_null(const struct store_result *result, size_t row, int column)
@@ -293,7 +297,7 @@ static json_t *column_id(const struct store_result *result, size_t row, int colu
     if (uuid == NULL)
         return json_null();
     ct_id_format(prefix, uuid, text);
-    return json_string(text);
+    return json_string_nocheck(text);
 }
 
 static json_t *column_list(const struct store_result *result, size_t row, int column)
@@ -305,14 +309,13 @@ static json_t *column_list(const struct store_result *result, size_t row, int co
 
 static json_t *firearm_of(const struct store_result *result, size_t row)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
-                     column_id(result, row, COLUMN_FIREARM, "frm"), "maker",
-                     column_text(result, row, COLUMN_MAKER), "importer",
-                     column_text(result, row, COLUMN_IMPORTER), "model",
-                     column_text(result, row, COLUMN_MODEL), "serial",
-                     column_text(result, row, COLUMN_SERIAL), "caliber",
-                     column_text(result, row, COLUMN_CALIBER), "type",
-                     column_text(result, row, COLUMN_FIREARM_TYPE));
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", column_id(result, row, COLUMN_FIREARM, "frm"),
+        "maker", column_text(result, row, COLUMN_MAKER), "importer",
+        column_text(result, row, COLUMN_IMPORTER), "model", column_text(result, row, COLUMN_MODEL),
+        "serial", column_text(result, row, COLUMN_SERIAL), "caliber",
+        column_text(result, row, COLUMN_CALIBER), "type",
+        column_text(result, row, COLUMN_FIREARM_TYPE));
 }
 
 /* The code is shown when it is identified, and never else: it could be sent back as a reading. */
@@ -348,17 +351,14 @@ static json_t *flags_of(const struct trace *trace, const struct store_result *re
                              "the specimen's caliber is not the one recorded"));
     if (found->not_installed[hit])
         (void)json_array_append_new(
-            flags,
-            json_pack("{s:s, s:i, s:i, s:s}", "code", "part_replaced", "specimen", 0, "mark", 0,
-                      "detail", "the mark is not recorded as installed at the incident"));
+            flags, json_pack("{s:s, s:i, s:i, s:s}", "code", "part_replaced", "specimen", 0, "mark",
+                             0, "detail", "the mark is not recorded as installed at the incident"));
     if (found->not_shipped[hit])
-        (void)json_array_append_new(flags,
-                                    json_pack("{s:s, s:s}", "code", "not_yet_made", "detail",
-                                              "it was shipped after the incident"));
+        (void)json_array_append_new(flags, json_pack("{s:s, s:s}", "code", "not_yet_made", "detail",
+                                                     "it was shipped after the incident"));
     if (delivered[0] != '\0' && strcmp(delivered, trace->incident_to) > 0)
-        (void)json_array_append_new(flags,
-                                    json_pack("{s:s, s:s}", "code", "not_yet_sold", "detail",
-                                              "it was first sold after the incident"));
+        (void)json_array_append_new(flags, json_pack("{s:s, s:s}", "code", "not_yet_sold", "detail",
+                                                     "it was first sold after the incident"));
     return flags;
 }
 
@@ -403,8 +403,7 @@ static json_t *candidate_of(const struct api_context *context, const struct stor
     struct trace *trace = request->own;
     const struct microstamp_ranked *ranked = &found->ranked[rank];
     size_t row = found->rows[ranked->hit];
-    const struct microstamp_code *code =
-        &trace->words.word[found->hits[ranked->hit].word].code;
+    const struct microstamp_code *code = &trace->words.word[found->hits[ranked->hit].word].code;
     bool identified = found->ranking.state == MICROSTAMP_IDENTIFIED && rank == 0;
     return json_pack(
         "{s:i, s:f, s:o, s:o, s:o, s:o, s:o, s:o}", "rank", (int)rank + 1, "posterior",
@@ -460,7 +459,8 @@ static enum ct_status answer_one(const struct api_context *context,
         (void)json_array_append_new(candidates,
                                     candidate_of(context, result, request, found, rank));
         (void)json_array_append_new(
-            firearms, column_id(result, found->rows[found->ranked[rank].hit], COLUMN_FIREARM, "frm"));
+            firearms,
+            column_id(result, found->rows[found->ranked[rank].hit], COLUMN_FIREARM, "frm"));
     }
     request->candidates = (int)count;
     request->touched = json_pack("{s:s, s:o}", "trace", trace->id_text, "firearms", firearms);
@@ -495,10 +495,12 @@ static enum ct_status create_finish(struct api_context *context, struct store *s
     size_t lookups = 0;
     for (size_t i = 0; i < count; i++)
         lookups += ((struct trace *)requests[i]->own)->words.count;
-    struct found *found = malloc(sizeof *found);
+    struct found *found = context->own;
     size_t *owner = malloc((lookups + 1) * sizeof *owner);
     size_t *starts = calloc(count + 2, sizeof *starts);
     size_t *rows = malloc((row_count + 1) * sizeof *rows);
+    if (found == NULL)
+        found = context->own = malloc(sizeof *found); /* kept: too large to be made every time */
     if (found == NULL || owner == NULL || starts == NULL || rows == NULL)
         goto out;
     for (size_t i = 0; i < count; i++) {
@@ -519,14 +521,14 @@ static enum ct_status create_finish(struct api_context *context, struct store *s
         status = answer_one(context, result, requests[i], found);
     }
 out:
-    free(found);
     free(owner);
     free(starts);
     free(rows);
     return status;
 }
 
-/* ---- record ------------------------------------------------------------------------------------ */
+/* ---- record ------------------------------------------------------------------------------------
+ */
 
 static void add_texts(struct store_params *params, struct api_request **requests, size_t count,
                       const char *(*text_of)(const struct api_request *))
@@ -575,14 +577,8 @@ static enum ct_status create_record(struct api_context *context, struct store *s
     add_texts(&params, requests, count, case_number_of);
     add_texts(&params, requests, count, state_of);
     store_array_open(&params, STORE_JSON);
-    for (size_t i = 0; i < count && status == CT_OK; i++) {
-        char *text = ct_json_text(requests[i]->body);
-        if (text == NULL)
-            status = CT_NO_MEMORY;
-        else
-            store_element_text(&params, text);
-        free(text);
-    }
+    for (size_t i = 0; i < count; i++)
+        store_element_bytes(&params, requests[i]->sent, requests[i]->sent_length);
     store_array_close(&params);
     store_array_open(&params, STORE_JSON);
     for (size_t i = 0; i < count; i++)

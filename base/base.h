@@ -11,7 +11,8 @@
 #include <stdint.h>
 
 #define CT_MUST_CHECK __attribute__((warn_unused_result))
-#define CT_PRINTF(format_index, first_index) __attribute__((format(printf, format_index, first_index)))
+#define CT_PRINTF(format_index, first_index)                                                       \
+    __attribute__((format(printf, format_index, first_index)))
 #define CT_CLEANUP(function) __attribute__((cleanup(function)))
 #define CT_ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -84,8 +85,8 @@ bool ct_cursor_bytes(struct ct_cursor *cursor, size_t count, const uint8_t **ret
 /* Writes 2*count lower-case hex digits and a NUL. */
 void ct_hex_encode(const uint8_t *bytes, size_t count, char *ret_text);
 /* Reads exactly 2*count hex digits. Errors: CT_BAD_INPUT. */
-enum ct_status ct_hex_decode(const char *text, size_t length, uint8_t *ret_bytes, size_t count)
-    CT_MUST_CHECK;
+enum ct_status ct_hex_decode(const char *text, size_t length, uint8_t *ret_bytes,
+                             size_t count) CT_MUST_CHECK;
 
 #define CT_UUID_BYTES 16
 #define CT_UUID_TEXT 37 /* 8-4-4-4-12 and a NUL */
@@ -129,8 +130,13 @@ struct ct_json_limits {
  * Errors: CT_BAD_INPUT (malformed), CT_LIMIT (too deep, too many), err->text says which. */
 enum ct_status ct_json_decode(const void *bytes, size_t length, struct ct_json_limits limits,
                               json_t **ret, struct ct_error *err) CT_MUST_CHECK;
-/* Compact text with sorted members. Owner: the caller's, free(). NULL when out of memory. */
+/* Compact text, members in the order set. Owner: the caller's, free(). NULL when out of memory. */
 char *ct_json_text(const json_t *json);
+/* Sets a member whose name is a literal of ours; value_take may be NULL. False when out of memory.
+ * jansson's own calls would check the name's UTF-8 every time. */
+bool ct_json_set(json_t *object, const char *name, json_t *value_take);
+/* The same with a string of ours that is ASCII or comes from a decoder, so is not checked again. */
+bool ct_json_set_text(json_t *object, const char *name, const char *text);
 /* json_object_get, and the member's string or NULL. */
 const char *ct_json_string(const json_t *object, const char *member);
 

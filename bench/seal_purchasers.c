@@ -6,8 +6,8 @@
 #include <string.h>
 
 /* Seals an invented purchaser for every sale id on standard input, as a tab-separated row of sale,
- * key and seal: bench/load.sql makes sales by the hundred thousand, and a trace must find seals that
- * open. usage: seal-purchasers KEYRING */
+ * key and seal: bench/load.sql makes sales by the hundred thousand, and a trace must find seals
+ * that open. usage: seal-purchasers KEYRING */
 
 static int seal_one(const struct auth_keyring *keyring, const char *text)
 {

@@ -16,11 +16,11 @@
  * Errors: CT_IO; CT_CRYPTO (there is something in it, and no signature verifies). */
 enum ct_status anchor_open(const char *path, const struct accesslog_verifier *known,
                            size_t known_count, int *ret_fd, unsigned *ret_next_place,
-                           struct accesslog_checkpoint *ret_checkpoint, struct ct_error *err)
-    CT_MUST_CHECK;
+                           struct accesslog_checkpoint *ret_checkpoint,
+                           struct ct_error *err) CT_MUST_CHECK;
 
 /* Writes a note to one place and waits until it is on disk. Errors: CT_IO. */
-enum ct_status anchor_write(int fd, unsigned place, const char *note, struct ct_error *err)
-    CT_MUST_CHECK;
+enum ct_status anchor_write(int fd, unsigned place, const char *note,
+                            struct ct_error *err) CT_MUST_CHECK;
 
 #endif

@@ -6,7 +6,6 @@
 
 #define LINK_ROOM 2048
 
-
 static void add_header(struct message_answer *answer, const char *name, const char *value)
 {
     if (answer->header_count < MESSAGE_HEADERS_MAX)
@@ -49,9 +48,9 @@ static json_t *problem_of(const struct ticket *ticket, enum api_error error, con
     const json_t *errors = json_object_get(answer, "errors");
     message_request_id(ticket->message.boot, ticket->message.id, request_id);
     (void)snprintf(type, sizeof type, "urn:casetrace:error:%s", entry->name);
-    json_t *problem = json_pack("{s:s, s:s, s:i, s:s, s:s}", "type", type, "title", entry->title,
-                                "status", entry->status, "code", entry->name, "request_id",
-                                request_id);
+    json_t *problem =
+        json_pack("{s:s, s:s, s:i, s:s, s:s}", "type", type, "title", entry->title, "status",
+                  entry->status, "code", entry->name, "request_id", request_id);
     (void)json_object_set_new(problem, "detail",
                               json_is_string(detail) ? json_copy((json_t *)detail)
                                                      : json_string(entry->title));

@@ -105,7 +105,8 @@ static void decide_all(struct batch *batch, const struct store_result *rows)
     }
 }
 
-/* ---- 3. the operations ------------------------------------------------------------------------- */
+/* ---- 3. the operations -------------------------------------------------------------------------
+ */
 
 static size_t make_groups(struct batch *batch, struct group *groups, struct api_request **places)
 {
@@ -170,7 +171,8 @@ static enum ct_status record_groups(struct batch *batch, const struct group *gro
     return status;
 }
 
-/* ---- 4. idempotency, entries, commit ------------------------------------------------------------ */
+/* ---- 4. idempotency, entries, commit ------------------------------------------------------------
+ */
 
 static bool is_kept(const struct ticket *ticket)
 {
@@ -255,7 +257,8 @@ static enum ct_status commit(struct batch *batch)
     return status;
 }
 
-/* ---- 5. answers ----------------------------------------------------------------------------------- */
+/* ---- 5. answers
+ * ----------------------------------------------------------------------------------- */
 
 static char *receipt_text(struct batch *batch, size_t i, const char *note)
 {
@@ -326,7 +329,8 @@ static void answer_unauthorized(struct batch *batch)
     }
 }
 
-/* ---- all of it -------------------------------------------------------------------------------------- */
+/* ---- all of it
+ * -------------------------------------------------------------------------------------- */
 
 static enum batch_result result_of(struct batch *batch, enum ct_status status)
 {

@@ -48,8 +48,8 @@ struct chain {
 
 /* Opens the anchor and prepares the keys. Errors: CT_IO, CT_CRYPTO; err->text. */
 enum ct_status chain_init(struct chain *chain, const struct auth_keyring *keyring,
-                          const char *writer, const char *anchor_path, struct ct_error *err)
-    CT_MUST_CHECK;
+                          const char *writer, const char *anchor_path,
+                          struct ct_error *err) CT_MUST_CHECK;
 void chain_free(struct chain *chain);
 
 /* Becomes the writer: checks the stored head (frontier against the last batch's root and the
@@ -59,10 +59,10 @@ void chain_free(struct chain *chain);
  * Errors: CT_STALE (the head is not an extension of the anchor, or is damaged: err->text says
  *         which; never serve), CT_DB…, CT_DB_LOST (try again). */
 /* The same checks, taking nothing. */
-enum ct_status chain_check(struct chain *chain, struct store *store, struct ct_error *err)
-    CT_MUST_CHECK;
-enum ct_status chain_take_over(struct chain *chain, struct store *store, struct ct_error *err)
-    CT_MUST_CHECK;
+enum ct_status chain_check(struct chain *chain, struct store *store,
+                           struct ct_error *err) CT_MUST_CHECK;
+enum ct_status chain_take_over(struct chain *chain, struct store *store,
+                               struct ct_error *err) CT_MUST_CHECK;
 /* Whether the stored head still names this writer and epoch. */
 enum ct_status chain_check_writer(struct chain *chain, struct store *store, bool *ret_mine,
                                   struct ct_error *err) CT_MUST_CHECK;

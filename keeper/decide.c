@@ -106,13 +106,12 @@ static void check_body(struct ticket *ticket, struct api_field_errors *errors)
 
 /* ---- repeated requests ----------------------------------------------------------------------- */
 
-static void request_mac(struct lane *lane, const struct ticket *ticket,
-                        uint8_t ret[AUTH_MAC_BYTES])
+static void request_mac(struct lane *lane, const struct ticket *ticket, uint8_t ret[AUTH_MAC_BYTES])
 {
     struct auth_field query[MESSAGE_QUERY_MAX];
     for (unsigned i = 0; i < ticket->message.query_count; i++)
-        query[i] = (struct auth_field){ticket->message.query[i].name,
-                                       ticket->message.query[i].value};
+        query[i] =
+            (struct auth_field){ticket->message.query[i].name, ticket->message.query[i].value};
     auth_request_mac(lane->keeper->keyring, api_routes[ticket->request.operation].name,
                      ticket->message.path, ticket->message.path_count, query,
                      ticket->message.query_count, ticket->message.body, ticket->message.body_length,
@@ -153,7 +152,8 @@ static void replay(struct lane *lane, struct ticket *ticket, const struct store_
         api_refuse(request, API_ERROR_INTERNAL, NULL, "the stored outcome cannot be read");
 }
 
-/* ---- all of it --------------------------------------------------------------------------------- */
+/* ---- all of it ---------------------------------------------------------------------------------
+ */
 
 void decide_request(struct lane *lane, struct ticket *ticket, const struct store_result *rows,
                     size_t row)

@@ -9,10 +9,16 @@ static json_t *common_header(const struct entry_origin *origin, const char *oper
                              const char *outcome)
 {
     char time[CT_TIME_TEXT];
+    json_t *header = json_object();
     ct_time_format(origin->time_ms, time);
-    return json_pack("{s:i, s:s, s:s, s:I, s:s, s:s, s:s}", "v", 1, "origin", origin->origin,
-                     "server", origin->server, "epoch", (json_int_t)origin->epoch, "time", time,
-                     "operation", operation, "outcome", outcome);
+    (void)ct_json_set(header, "v", json_integer(1));
+    (void)ct_json_set_text(header, "origin", origin->origin);
+    (void)ct_json_set_text(header, "server", origin->server);
+    (void)ct_json_set(header, "epoch", json_integer((json_int_t)origin->epoch));
+    (void)ct_json_set_text(header, "time", time);
+    (void)ct_json_set_text(header, "operation", operation);
+    (void)ct_json_set_text(header, "outcome", outcome);
+    return header;
 }
 
 /* Says the outcome without saying it: who holds the subject and its salt can check that the answer
@@ -30,11 +36,12 @@ static void add_outcome_mac(json_t *subject, const struct api_request *request,
         return;
     accesslog_entry_digest(salt, recorded, strlen(recorded), &mac);
     ct_hex_encode(mac.bytes, sizeof mac.bytes, hex);
-    (void)json_object_set_new(subject, "outcome_mac", json_string(hex));
+    (void)ct_json_set_text(subject, "outcome_mac", hex);
     free(made);
 }
 
-static char *subject_text(const struct api_request *request, const uint8_t salt[ACCESSLOG_SALT_BYTES])
+static char *subject_text(const struct api_request *request,
+                          const uint8_t salt[ACCESSLOG_SALT_BYTES])
 {
     json_t *subject = json_pack("{s:s}", "address", request->peer);
     if (subject == NULL)
@@ -48,8 +55,7 @@ static char *subject_text(const struct api_request *request, const uint8_t salt[
     if (request->touched != NULL)
         (void)json_object_set(subject, "touched", request->touched);
     if (request->replay.found)
-        (void)json_object_set_new(subject, "replayed",
-                                  json_integer((json_int_t)request->replay.entry));
+        (void)ct_json_set(subject, "replayed", json_integer((json_int_t)request->replay.entry));
     add_outcome_mac(subject, request, salt);
     char *text = ct_json_text(subject);
     json_decref(subject);
@@ -65,37 +71,34 @@ static char *header_text(const struct entry_origin *origin, const struct api_req
     const struct api_route *route = &api_routes[request->operation];
     const struct api_error_entry *error = &api_errors[request->error];
     bool done = request->error == API_ERROR_NONE;
-    const char *outcome = !done                   ? error->name
-                          : request->replay.found ? "replayed"
-                                                  : "ok";
+    const char *outcome = !done ? error->name : request->replay.found ? "replayed" : "ok";
     json_t *header = common_header(origin, route->name, outcome);
     if (header == NULL)
         return NULL;
     ct_id_format("acc", request->identity.account, account);
     ct_id_format("org", request->identity.organization, organization);
-    (void)json_object_set_new(header, "request_id", json_string(request_id));
-    (void)json_object_set_new(header, "account", json_string(account));
-    (void)json_object_set_new(header, "organization", json_string(organization));
-    (void)json_object_set_new(header, "licence", json_string(request->identity.licence));
-    (void)json_object_set_new(header, "status",
-                              json_integer(done ? route->success_status : error->status));
+    (void)ct_json_set_text(header, "request_id", request_id);
+    (void)ct_json_set_text(header, "account", account);
+    (void)ct_json_set_text(header, "organization", organization);
+    (void)ct_json_set_text(header, "licence", request->identity.licence);
+    (void)ct_json_set(header, "status", json_integer(done ? route->success_status : error->status));
     if (api_permitted(request->identity.roles, request->operation, &role))
-        (void)json_object_set_new(header, "role", json_string(api_role_names[role]));
+        (void)ct_json_set_text(header, "role", api_role_names[role]);
     if (request->case_number != NULL)
-        (void)json_object_set_new(header, "case_number", json_string(request->case_number));
+        (void)ct_json_set_text(header, "case_number", request->case_number);
     if (request->purpose != NULL)
-        (void)json_object_set_new(header, "purpose", json_string(request->purpose));
+        (void)ct_json_set_text(header, "purpose", request->purpose);
     if (request->candidates >= 0) {
-        (void)json_object_set_new(header, "candidates", json_integer(request->candidates));
-        (void)json_object_set_new(header, "disclosed", json_integer(request->disclosed));
+        (void)ct_json_set(header, "candidates", json_integer(request->candidates));
+        (void)ct_json_set(header, "disclosed", json_integer(request->disclosed));
     }
     char *text = ct_json_text(header);
     json_decref(header);
     return text;
 }
 
-enum ct_status entry_of_request(const struct entry_origin *origin, const struct api_request *request,
-                                const char *request_id,
+enum ct_status entry_of_request(const struct entry_origin *origin,
+                                const struct api_request *request, const char *request_id,
                                 const uint8_t salt_subject[ACCESSLOG_SALT_BYTES], char **ret_header,
                                 char **ret_subject)
 {

@@ -19,8 +19,8 @@ struct entry_origin {
 /* Text of one request's entry; status: HTTP. salt_subject keys the MAC of the outcome as recorded
  * and must be the salt of the entry. Owner: *ret_header and *ret_subject are the caller's, free().
  * Errors: CT_NO_MEMORY. */
-enum ct_status entry_of_request(const struct entry_origin *origin, const struct api_request *request,
-                                const char *request_id,
+enum ct_status entry_of_request(const struct entry_origin *origin,
+                                const struct api_request *request, const char *request_id,
                                 const uint8_t salt_subject[ACCESSLOG_SALT_BYTES], char **ret_header,
                                 char **ret_subject) CT_MUST_CHECK;
 

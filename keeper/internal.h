@@ -19,9 +19,9 @@
 #define KEEPER_USED_MAX 4096
 
 enum keeper_state {
-    KEEPER_STARTING, /* the database has not answered yet, or does not any more */
+    KEEPER_STARTING,  /* the database has not answered yet, or does not any more */
     KEEPER_MIGRATING, /* the schema is not ready */
-    KEEPER_STANDBY,  /* another keeper is the writer */
+    KEEPER_STANDBY,   /* another keeper is the writer */
     KEEPER_ACTIVE,
     KEEPER_ENDING, /* this process must end by itself */
 };
@@ -74,9 +74,9 @@ struct lane {
     struct store *store; /* NULL: not connected */
     struct api_context context;
     char checkpoint_note[CHAIN_NOTE_ROOM];
-    struct accesslog_batch *batch; /* paths of the batch that was committed */
-    struct ct_buf out;             /* answers, one write for all of a batch */
-    int64_t no_connect_before_ms;  /* after a failure, not at once again */
+    struct accesslog_batch *batch;     /* paths of the batch that was committed */
+    struct ct_buf out;                 /* answers, one write for all of a batch */
+    int64_t no_connect_before_ms;      /* after a failure, not at once again */
     uint8_t noted[256][CT_UUID_BYTES]; /* credentials noted as used, by first byte */
     int64_t noted_day;
 };
@@ -136,14 +136,14 @@ void status_answer(struct keeper *keeper, const struct ticket *ticket);
 /* ---- batch.c ----------------------------------------------------------------------------- */
 
 enum batch_result {
-    BATCH_DONE,        /* committed and released; the answers are in lane->out */
-    BATCH_FAILED,      /* nothing happened; a part of it may succeed */
-    BATCH_RETRY,       /* nothing happened; the same again may succeed */
-    BATCH_DATABASE,    /* nothing happened; the database does not answer */
-    BATCH_STALE,       /* nothing happened; the schema is another */
-    BATCH_SUPERSEDED,  /* nothing happened; another keeper writes the log */
-    BATCH_UNKNOWN,     /* COMMIT was sent and its outcome could not be found out */
-    BATCH_UNRELEASED,  /* committed, but the anchor could not be written: no answer may leave */
+    BATCH_DONE,       /* committed and released; the answers are in lane->out */
+    BATCH_FAILED,     /* nothing happened; a part of it may succeed */
+    BATCH_RETRY,      /* nothing happened; the same again may succeed */
+    BATCH_DATABASE,   /* nothing happened; the database does not answer */
+    BATCH_STALE,      /* nothing happened; the schema is another */
+    BATCH_SUPERSEDED, /* nothing happened; another keeper writes the log */
+    BATCH_UNKNOWN,    /* COMMIT was sent and its outcome could not be found out */
+    BATCH_UNRELEASED, /* committed, but the anchor could not be written: no answer may leave */
 };
 
 /* Handles the tickets as one transaction. poisoned: does nothing of what they ask and records that

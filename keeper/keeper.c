@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keeper/internal.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -22,7 +23,8 @@ static enum ct_status make(struct keeper *keeper, const struct keeper_options *o
     keeper->exit_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (keeper->database == NULL || keeper->wake_fd < 0 || keeper->exit_fd < 0)
         return CT_NO_MEMORY;
-    enum ct_status status = auth_keyring_load(options->keyring, AUTH_OWNER_SELF, &keeper->keyring, err);
+    enum ct_status status =
+        auth_keyring_load(options->keyring, AUTH_OWNER_SELF, &keeper->keyring, err);
     if (status != CT_OK)
         return status == CT_NO_MEMORY ? status : CT_CRYPTO;
     if (microstamp_matrix_make_default(&keeper->matrix) != MICROSTAMP_OK)
@@ -44,8 +46,8 @@ static enum ct_status start_threads(struct keeper *keeper)
         lane->context.matrix = keeper->matrix;
         lane->context.pi0 = keeper->pi0;
         lane->batch = malloc(sizeof *lane->batch);
-        lane->runs = lane->batch != NULL &&
-                     pthread_create(&lane->thread, NULL, lane_main, lane) == 0;
+        lane->runs =
+            lane->batch != NULL && pthread_create(&lane->thread, NULL, lane_main, lane) == 0;
         if (!lane->runs)
             return CT_NO_MEMORY;
     }
@@ -61,6 +63,10 @@ enum ct_status keeper_start(const struct keeper_options *options, struct keeper 
         return CT_CRYPTO;
     }
     json_object_seed(0); /* before threads */
+    /* Batches ask for and give back the same few hundred KiB again and again: what malloc gives to
+     * the system it has to have cleared by it the next time. */
+    (void)mallopt(M_MMAP_THRESHOLD, 16 << 20);
+    (void)mallopt(M_TRIM_THRESHOLD, 32 << 20);
     struct keeper *keeper = calloc(1, sizeof *keeper);
     if (keeper == NULL)
         return CT_NO_MEMORY;

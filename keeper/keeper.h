@@ -11,15 +11,15 @@
 struct keeper;
 
 struct keeper_options {
-    const char *database;    /* libpq connection string, role casetrace_keeper */
-    const char *keyring;     /* path, readable by the keeper's user alone */
-    const char *anchor;      /* path of the last checkpoint released; its folder must be writable */
-    const char *name;        /* this host, as takeover entries name it */
-    unsigned batch_count;    /* requests in a batch, at most */
-    unsigned batch_weight;   /* rows plus look-ups in a batch, at most */
-    unsigned queue_count;    /* requests waiting, at most; more get 503 overloaded */
-    double pi0;              /* prior probability that the firearm is not registered */
-    bool shared_user;        /* front and keeper run as one user: /readyz says so */
+    const char *database;  /* libpq connection string, role casetrace_keeper */
+    const char *keyring;   /* path, readable by the keeper's user alone */
+    const char *anchor;    /* path of the last checkpoint released; its folder must be writable */
+    const char *name;      /* this host, as takeover entries name it */
+    unsigned batch_count;  /* requests in a batch, at most */
+    unsigned batch_weight; /* rows plus look-ups in a batch, at most */
+    unsigned queue_count;  /* requests waiting, at most; more get 503 overloaded */
+    double pi0;            /* prior probability that the firearm is not registered */
+    bool shared_user;      /* front and keeper run as one user: /readyz says so */
 };
 
 /* Opens the keyring, connects and starts the threads. A database that does not answer is not an

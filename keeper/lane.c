@@ -7,7 +7,8 @@
 #include <time.h>
 
 #define RETRIES_MAX 5
-#define RECONNECT_MS 250 /* after a failure to connect, for so long requests are refused at once */
+#define RECONNECT_MS 250 /* after a failure to connect, for so long requests are refused at once   \
+                          */
 #define OUT_BYTES_MAX (256u << 20)
 
 enum ct_status lane_connect(struct lane *lane, int64_t deadline_ms)
@@ -150,7 +151,8 @@ static void run_split(struct lane *lane, struct ticket **tickets, size_t count, 
     }
 }
 
-/* ---- the loop --------------------------------------------------------------------------------- */
+/* ---- the loop ---------------------------------------------------------------------------------
+ */
 
 static void say_taken(struct lane *lane, struct ticket **tickets, size_t count)
 {
@@ -209,6 +211,7 @@ void *lane_main(void *argument)
     free(tickets);
     lane_disconnect(lane);
     microstamp_words_free(&lane->context.words);
+    free(lane->context.own);
     ct_buf_free(&lane->out);
     return NULL;
 }

@@ -66,7 +66,8 @@ static void answer_ready(struct keeper *keeper, struct ct_buf *out, const struct
     add_check(checks, "separation", keeper->shared_user ? "warning" : "ok",
               keeper->shared_user ? "front and keeper run as one user: start as root to part them"
                                   : "front and keeper run as two users");
-    json_t *body = json_pack("{s:s, s:o}", "state", ready ? "ready" : "not_ready", "checks", checks);
+    json_t *body =
+        json_pack("{s:s, s:o}", "state", ready ? "ready" : "not_ready", "checks", checks);
     char *text = ct_json_text(body);
     answer_text(out, ticket, ready ? 200 : 503, "application/json", text == NULL ? "" : text,
                 text == NULL ? 0 : strlen(text));
@@ -74,7 +75,8 @@ static void answer_ready(struct keeper *keeper, struct ct_buf *out, const struct
     json_decref(body);
 }
 
-/* ---- metrics ----------------------------------------------------------------------------------- */
+/* ---- metrics -----------------------------------------------------------------------------------
+ */
 
 static void CT_PRINTF(2, 3) add_line(struct ct_buf *text, const char *format, ...)
 {
@@ -84,7 +86,8 @@ static void CT_PRINTF(2, 3) add_line(struct ct_buf *text, const char *format, ..
     int length = vsnprintf(line, sizeof line, format, args);
     va_end(args);
     if (length > 0)
-        (void)ct_buf_append(text, line, (size_t)length < sizeof line ? (size_t)length : sizeof line);
+        (void)ct_buf_append(text, line,
+                            (size_t)length < sizeof line ? (size_t)length : sizeof line);
 }
 
 static void add_counter(struct ct_buf *text, const char *name, const char *help, uint64_t value)
@@ -142,7 +145,8 @@ static void answer_metrics(struct keeper *keeper, struct ct_buf *out, const stru
     ct_buf_free(&text);
 }
 
-/* ---- the published checkpoint ---------------------------------------------------------------------- */
+/* ---- the published checkpoint
+ * ---------------------------------------------------------------------- */
 
 static void answer_checkpoint(struct keeper *keeper, struct ct_buf *out,
                               const struct ticket *ticket)

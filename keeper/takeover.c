@@ -94,8 +94,8 @@ static enum ct_status check_anchor(const struct chain *chain, struct store *stor
     if (accesslog_prove_consistency(&storage, anchored, head->tree.size, proof, &count) !=
         ACCESSLOG_OK)
         return store_alive(store) ? CT_DB : CT_DB_LOST;
-    if (accesslog_check_consistency(anchored, &chain->released_root, head->tree.size, &head->root, proof,
-                                    count) != ACCESSLOG_OK) {
+    if (accesslog_check_consistency(anchored, &chain->released_root, head->tree.size, &head->root,
+                                    proof, count) != ACCESSLOG_OK) {
         ct_error_set(err, "the log does not extend the checkpoint of size %llu released from here",
                      (unsigned long long)anchored);
         return CT_STALE;
@@ -163,7 +163,8 @@ static enum ct_status take_head(struct chain *chain, struct store *store, const 
     if (status == CT_OK)
         status = store_queue(store, API_SQL_log_take, &params);
     if (status == CT_OK)
-        status = store_run(store, ct_mono_ms() + LIMIT_LOCK_MS + LIMIT_STATEMENT_MS, results, 2, err);
+        status =
+            store_run(store, ct_mono_ms() + LIMIT_LOCK_MS + LIMIT_STATEMENT_MS, results, 2, err);
     if (status == CT_OK && (uint64_t)store_get_bigint(results[1], 0, 0) != head->tree.size) {
         store_roll_back(store); /* somebody appended since we looked */
         status = CT_DB_RETRY;

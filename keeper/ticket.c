@@ -153,6 +153,8 @@ enum ct_status ticket_new(const uint8_t *payload, size_t length, struct ticket *
     ticket->sql = sql_of(ticket->request.operation);
     ticket->request.peer = ticket->message.peer;
     ticket->request.idempotency_key = ticket->message.idempotency_key;
+    ticket->request.sent = ticket->message.body;
+    ticket->request.sent_length = ticket->message.body_length;
     ticket->arrived_ms = ct_mono_ms();
     if (ticket->sql != API_SQL_HANDLERS && api_handler_of(ticket->sql)->bulk) {
         ticket->lane = LANE_BULK;

@@ -27,8 +27,8 @@ struct ticket {
     unsigned weight;    /* rows and look-ups that it may cost */
     enum api_sql sql;   /* the function of its operation */
     enum lane_kind lane;
-    bool solo;           /* must be the only one in its batch */
-    uint64_t credential; /* hash of the Authorization header; 0 if none */
+    bool solo;                      /* must be the only one in its batch */
+    uint64_t credential;            /* hash of the Authorization header; 0 if none */
     uint64_t keys[TICKET_KEYS_MAX]; /* hashes of what no other request of the batch may touch */
     unsigned key_count;
     bool waited_for_key; /* was passed over because another request had one of its keys */

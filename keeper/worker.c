@@ -50,7 +50,8 @@ static enum ct_status call_plain(struct worker *worker, enum api_sql statement,
     return call(worker, statement, &none, ret, err);
 }
 
-/* ---- coming to be the writer ------------------------------------------------------------------ */
+/* ---- coming to be the writer ------------------------------------------------------------------
+ */
 
 static enum ct_status connect_store(struct worker *worker, struct ct_error *err)
 {
@@ -202,7 +203,8 @@ static enum ct_status become_writer(struct worker *worker, struct ct_error *err)
     return CT_OK;
 }
 
-/* ---- behind the batches ------------------------------------------------------------------------- */
+/* ---- behind the batches -------------------------------------------------------------------------
+ */
 
 static enum ct_status fill(struct worker *worker, struct ct_error *err)
 {
@@ -325,7 +327,8 @@ static enum ct_status work(struct worker *worker, struct ct_error *err)
     return status;
 }
 
-/* ---- the loop --------------------------------------------------------------------------------------- */
+/* ---- the loop
+ * --------------------------------------------------------------------------------------- */
 
 static void lose(struct worker *worker, enum ct_status status, const struct ct_error *err)
 {
@@ -388,7 +391,8 @@ void *worker_main(void *argument)
     }
     struct ct_error err = {0};
     if (worker.is_writer && log_strangers(&worker, true, &err) != CT_OK)
-        ct_log(CT_LOG_WARNING, "failed credentials of the last minute are not logged: %s", err.text);
+        ct_log(CT_LOG_WARNING, "failed credentials of the last minute are not logged: %s",
+               err.text);
     store_close(worker.store);
     return NULL;
 }

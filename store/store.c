@@ -89,8 +89,8 @@ static enum ct_status classify(const PGresult *result, struct ct_error *err)
     if (strcmp(state, "40001") == 0 || strcmp(state, "40P01") == 0)
         return CT_DB_RETRY;
     /* CT001, CT002: raised by our functions. The others: the functions are being replaced. */
-    if (strcmp(state, "CT001") == 0 || strcmp(state, "CT002") == 0 ||
-        strcmp(state, "3F000") == 0 || strcmp(state, "42883") == 0)
+    if (strcmp(state, "CT001") == 0 || strcmp(state, "CT002") == 0 || strcmp(state, "3F000") == 0 ||
+        strcmp(state, "42883") == 0)
         return CT_STALE;
     /* 57Pnn: the server is going down; 08nnn: the connection. */
     if (strncmp(state, "57P", 3) == 0 || strncmp(state, "08", 2) == 0)
@@ -202,9 +202,7 @@ static enum ct_status sync_and_drain(struct store *store, int64_t deadline_ms, P
 enum ct_status store_push(struct store *store)
 {
     struct ct_error ignored;
-    return PQflush(store->connection) >= 0
-               ? CT_OK
-               : lost(store, "while sending", &ignored);
+    return PQflush(store->connection) >= 0 ? CT_OK : lost(store, "while sending", &ignored);
 }
 
 void store_roll_back(struct store *store)
@@ -272,8 +270,8 @@ static enum ct_status connect_within(struct store *store, const char *connection
         }
         if (step == PGRES_POLLING_FAILED)
             break;
-        enum ct_status status = wait_for(store, step == PGRES_POLLING_READING ? POLLIN : POLLOUT,
-                                         deadline_ms, err);
+        enum ct_status status =
+            wait_for(store, step == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline_ms, err);
         if (status != CT_OK)
             return status;
         step = PQconnectPoll(store->connection);
@@ -286,8 +284,8 @@ static enum ct_status prepare_all(struct store *store, int statement_timeout_ms,
                                   int64_t deadline_ms, struct ct_error *err)
 {
     char timeouts[256];
-    (void)snprintf(timeouts, sizeof timeouts,
-                   "SELECT set_config('statement_timeout', '%d', false)", statement_timeout_ms);
+    (void)snprintf(timeouts, sizeof timeouts, "SELECT set_config('statement_timeout', '%d', false)",
+                   statement_timeout_ms);
     static const char *const session[] = {
         "SET jit = off",
         "SET synchronous_commit = on",

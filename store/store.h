@@ -50,7 +50,7 @@ struct store_params {
     size_t offsets[STORE_PARAMS_MAX];
     size_t lengths[STORE_PARAMS_MAX];
     bool nulls[STORE_PARAMS_MAX];
-    size_t array_start;  /* of the array that is open */
+    size_t array_start; /* of the array that is open */
     uint32_t array_count;
     bool array_has_null;
 };
@@ -66,13 +66,13 @@ void store_param_int(struct store_params *params, int32_t value);
 void store_param_bigint(struct store_params *params, int64_t value);
 
 enum store_type { /* OIDs of pg_type, which never change */
-    STORE_BYTEA = 17,
-    STORE_BIGINT = 20,
-    STORE_INT = 23,
-    STORE_TEXT = 25,
-    STORE_JSON = 114,
-    STORE_UUID = 2950,
-    STORE_JSONB = 3802,
+                  STORE_BYTEA = 17,
+                  STORE_BIGINT = 20,
+                  STORE_INT = 23,
+                  STORE_TEXT = 25,
+                  STORE_JSON = 114,
+                  STORE_UUID = 2950,
+                  STORE_JSONB = 3802,
 };
 
 void store_array_open(struct store_params *params, enum store_type element);
@@ -90,8 +90,8 @@ struct store_result; /* rows of one statement */
 
 /* Queues a call of a prepared statement; nothing is waited for. params may be reused at once.
  * statement: its index in options.statements. Errors: CT_DB_LOST, CT_NO_MEMORY. */
-enum ct_status store_queue(struct store *store, size_t statement, const struct store_params *params)
-    CT_MUST_CHECK;
+enum ct_status store_queue(struct store *store, size_t statement,
+                           const struct store_params *params) CT_MUST_CHECK;
 enum ct_status store_queue_begin(struct store *store) CT_MUST_CHECK;
 enum ct_status store_queue_commit(struct store *store) CT_MUST_CHECK;
 

@@ -25,8 +25,8 @@ static uint64_t reopen(int *ret_fd, unsigned *ret_place, enum ct_status expected
 {
     struct accesslog_checkpoint checkpoint = {.size = 0};
     struct ct_error err = {0};
-    assert_int_equal(
-        anchor_open(path, &signer.verifier, 1, ret_fd, ret_place, &checkpoint, &err), expected);
+    assert_int_equal(anchor_open(path, &signer.verifier, 1, ret_fd, ret_place, &checkpoint, &err),
+                     expected);
     return checkpoint.size;
 }
 

@@ -113,9 +113,9 @@ static void test_log_escapes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_json_limits), cmocka_unit_test(test_json_refusals),
+        cmocka_unit_test(test_json_limits),   cmocka_unit_test(test_json_refusals),
         cmocka_unit_test(test_buffer_bounds), cmocka_unit_test(test_ids),
-        cmocka_unit_test(test_time), cmocka_unit_test(test_log_escapes),
+        cmocka_unit_test(test_time),          cmocka_unit_test(test_log_escapes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -245,7 +245,7 @@ static bool start_parts(struct running *running)
         return false;
     if (connections_start(&front->connections) != CT_OK ||
         checker_start(&front->checker) != CT_OK ||
-        link_start(running->config.connection_limit, limits, &front->link) != CT_OK) {
+        front_link_start(running->config.connection_limit, limits, &front->link) != CT_OK) {
         ct_log(CT_LOG_ERROR, "cannot start the threads of the front");
         return false;
     }
@@ -282,11 +282,11 @@ static int serve(struct running *running, int stop_fd)
                 return 0; /* the parent has gone */
             if (status != CT_OK)
                 return CHILD_EXIT_AGAIN;
-            link_connect(running->front.link, fd, boot);
+            front_link_connect(running->front.link, fd, boot);
         }
         /* A keeper that lives but gave up the link gets a new one when this process is new. */
         struct link_counts counts;
-        link_count(running->front.link, &counts);
+        front_link_count(running->front.link, &counts);
         int64_t now = ct_mono_ms();
         if (counts.up)
             seen_up_ms = now;
@@ -322,14 +322,14 @@ static void stop(struct running *running)
     drain(front, DRAIN_MS);
     /* What is still pending is told the truth; the library must have no suspended connection. */
     if (front->link != NULL)
-        link_stop(front->link);
+        front_link_stop(front->link);
     checker_stop(front->checker);
     drain(front, LAST_ANSWERS_MS);
     if (running->public_daemon != NULL)
         MHD_stop_daemon(running->public_daemon);
     if (running->operator_daemon != NULL)
         MHD_stop_daemon(running->operator_daemon);
-    link_free(front->link);
+    front_link_free(front->link);
     checker_free(front->checker);
     connections_stop(front->connections);
     if (running->tls_key != NULL)

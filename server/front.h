@@ -20,7 +20,7 @@
 #define FRONT_JSON_DEPTH 32
 
 struct front {
-    struct link *link;
+    struct front_link *link;
     struct checker *checker;
     struct connections *connections;
     struct request_ids ids;

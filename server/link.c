@@ -17,7 +17,7 @@
 #define IDLE_TICK_MS 500    /* the same for a request sent while nothing was pending */
 #define TAKEN_MAX 8192      /* ids of one TAKEN */
 
-struct link {
+struct front_link {
     struct link_limits limits;
     pthread_t thread;
     int wake_fd; /* eventfd: there is room to wait for, a new connection, or the end */
@@ -36,7 +36,7 @@ struct link {
     uint8_t boot[MESSAGE_BOOT_BYTES];
     bool broken; /* writing failed: the thread gives the connection up */
     bool stopping;
-    int next_fd; /* handed over by link_connect(), -1: none */
+    int next_fd; /* handed over by front_link_connect(), -1: none */
     uint8_t next_boot[MESSAGE_BOOT_BYTES];
     struct ct_buf out;    /* frames that nobody has begun to write */
     struct ct_buf flight; /* the writer's, while writing */
@@ -47,13 +47,13 @@ struct link {
 
 /* ---- the table of what is pending ------------------------------------------------------- */
 
-static struct link_entry **bucket_of(struct link *link, uint64_t id)
+static struct link_entry **bucket_of(struct front_link *link, uint64_t id)
 {
     /* Ids are a permutation's output, as good as a hash. */
     return &link->buckets[id & link->bucket_mask];
 }
 
-static void pending_add(struct link *link, struct link_entry *entry)
+static void pending_add(struct front_link *link, struct link_entry *entry)
 {
     struct link_entry **bucket = bucket_of(link, entry->id);
     entry->next_in_bucket = *bucket;
@@ -68,7 +68,7 @@ static void pending_add(struct link *link, struct link_entry *entry)
     link->pending++;
 }
 
-static void pending_remove(struct link *link, struct link_entry *entry)
+static void pending_remove(struct front_link *link, struct link_entry *entry)
 {
     struct link_entry **at = bucket_of(link, entry->id);
     while (*at != entry)
@@ -86,7 +86,7 @@ static void pending_remove(struct link *link, struct link_entry *entry)
     link->pending--;
 }
 
-static struct link_entry *pending_find(struct link *link, uint64_t id)
+static struct link_entry *pending_find(struct front_link *link, uint64_t id)
 {
     struct link_entry *entry = *bucket_of(link, id);
     while (entry != NULL && entry->id != id)
@@ -95,7 +95,8 @@ static struct link_entry *pending_find(struct link *link, uint64_t id)
 }
 
 /* Takes the entry out as lost and puts it before the list. */
-static struct link_entry *lose(struct link *link, struct link_entry *entry, struct link_entry *list)
+static struct link_entry *lose(struct front_link *link, struct link_entry *entry,
+                               struct link_entry *list)
 {
     pending_remove(link, entry);
     entry->outcome = entry->taken ? LINK_OUTCOME_UNKNOWN : LINK_NOT_ATTEMPTED;
@@ -114,7 +115,7 @@ static void finish_all(struct link_entry *list)
 
 /* ---- writing --------------------------------------------------------------------------- */
 
-static void wake(struct link *link)
+static void wake(struct front_link *link)
 {
     uint64_t one = 1;
     ssize_t written = write(link->wake_fd, &one, sizeof one);
@@ -130,7 +131,7 @@ static void buf_empty(struct ct_buf *buf)
 
 /* Writes what is there until it is gone or the socket is full. The caller holds the lock and is
  * the writer (link->writing); the lock is given up around each send. */
-static void write_out(struct link *link)
+static void write_out(struct front_link *link)
 {
     while (!link->broken && link->fd >= 0) {
         if (link->flight_start == link->flight.length) {
@@ -163,8 +164,8 @@ static void write_out(struct link *link)
     (void)pthread_cond_broadcast(&link->idle);
 }
 
-enum ct_status link_submit(struct link *link, struct link_entry *entry, uint64_t id,
-                           struct message_request *request)
+enum ct_status front_link_submit(struct front_link *link, struct link_entry *entry, uint64_t id,
+                                 struct message_request *request)
 {
     enum ct_status status = CT_REFUSED;
     (void)pthread_mutex_lock(&link->lock);
@@ -199,7 +200,7 @@ out:
 
 /* ---- reading --------------------------------------------------------------------------- */
 
-static enum ct_status take_answer(struct link *link, const uint8_t *payload, size_t length,
+static enum ct_status take_answer(struct front_link *link, const uint8_t *payload, size_t length,
                                   struct link_entry **list)
 {
     uint8_t *memory = malloc(length > 0 ? length : 1);
@@ -232,7 +233,7 @@ static enum ct_status take_answer(struct link *link, const uint8_t *payload, siz
     return CT_OK;
 }
 
-static enum ct_status take_taken(struct link *link, const uint8_t *payload, size_t length)
+static enum ct_status take_taken(struct front_link *link, const uint8_t *payload, size_t length)
 {
     uint8_t boot[MESSAGE_BOOT_BYTES];
     size_t count;
@@ -253,7 +254,7 @@ static enum ct_status take_taken(struct link *link, const uint8_t *payload, size
 }
 
 /* Handles every whole frame that was read. */
-static enum ct_status take_frames(struct link *link, struct message_reader *reader)
+static enum ct_status take_frames(struct front_link *link, struct message_reader *reader)
 {
     struct link_entry *list = NULL;
     enum ct_status status = CT_OK;
@@ -279,7 +280,7 @@ static enum ct_status take_frames(struct link *link, struct message_reader *read
 
 /* Closes the connection and finishes what was pending on it. What the keeper has said before it
  * went is read first: a request that it took must not be reported as not attempted. */
-static void disconnect(struct link *link, struct message_reader *reader)
+static void disconnect(struct front_link *link, struct message_reader *reader)
 {
     enum ct_status status = CT_OK;
     int fd = link->fd; /* changed by this thread only */
@@ -316,7 +317,7 @@ static void disconnect(struct link *link, struct message_reader *reader)
     finish_all(list);
 }
 
-static void expire(struct link *link)
+static void expire(struct front_link *link)
 {
     struct link_entry *list = NULL;
     int64_t now = ct_mono_ms();
@@ -334,7 +335,7 @@ static void expire(struct link *link)
 }
 
 /* Takes over a new connection if there is one. Returns false when the link is to end. */
-static bool take_orders(struct link *link, struct message_reader *reader)
+static bool take_orders(struct front_link *link, struct message_reader *reader)
 {
     uint64_t count;
     ssize_t got = read(link->wake_fd, &count, sizeof count);
@@ -365,7 +366,7 @@ static bool take_orders(struct link *link, struct message_reader *reader)
     return true;
 }
 
-static void wait_and_serve(struct link *link, struct message_reader *reader)
+static void wait_and_serve(struct front_link *link, struct message_reader *reader)
 {
     (void)pthread_mutex_lock(&link->lock);
     bool blocked = link->blocked;
@@ -400,7 +401,7 @@ static void wait_and_serve(struct link *link, struct message_reader *reader)
 
 static void *run(void *argument)
 {
-    struct link *link = argument;
+    struct front_link *link = argument;
     struct message_reader reader;
     int64_t next_tick = 0;
     message_reader_init(&reader);
@@ -419,9 +420,10 @@ static void *run(void *argument)
 
 /* ---- start and stop -------------------------------------------------------------------- */
 
-enum ct_status link_start(unsigned pending_max, struct link_limits limits, struct link **ret)
+enum ct_status front_link_start(unsigned pending_max, struct link_limits limits,
+                                struct front_link **ret)
 {
-    struct link *link = calloc(1, sizeof *link);
+    struct front_link *link = calloc(1, sizeof *link);
     if (link == NULL)
         return CT_NO_MEMORY;
     size_t count = 64;
@@ -455,7 +457,8 @@ fail:
     return status;
 }
 
-void link_connect(struct link *link, int fd_take, const uint8_t boot[MESSAGE_BOOT_BYTES])
+void front_link_connect(struct front_link *link, int fd_take,
+                        const uint8_t boot[MESSAGE_BOOT_BYTES])
 {
     (void)pthread_mutex_lock(&link->lock);
     int unused = link->next_fd;
@@ -467,7 +470,7 @@ void link_connect(struct link *link, int fd_take, const uint8_t boot[MESSAGE_BOO
     wake(link);
 }
 
-void link_count(struct link *link, struct link_counts *ret)
+void front_link_count(struct front_link *link, struct link_counts *ret)
 {
     (void)pthread_mutex_lock(&link->lock);
     *ret = (struct link_counts){
@@ -475,7 +478,7 @@ void link_count(struct link *link, struct link_counts *ret)
     (void)pthread_mutex_unlock(&link->lock);
 }
 
-void link_stop(struct link *link)
+void front_link_stop(struct front_link *link)
 {
     (void)pthread_mutex_lock(&link->lock);
     link->stopping = true;
@@ -484,7 +487,7 @@ void link_stop(struct link *link)
     (void)pthread_join(link->thread, NULL);
 }
 
-void link_free(struct link *link)
+void front_link_free(struct front_link *link)
 {
     if (link == NULL)
         return;

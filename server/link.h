@@ -8,7 +8,7 @@
 
 #include "keeper/message.h"
 
-struct link;
+struct front_link;
 
 enum link_outcome {
     LINK_ANSWERED,
@@ -19,10 +19,10 @@ enum link_outcome {
 /* One request in flight, part of its owner's state. */
 struct link_entry {
     /* Set by the owner. Called once, in any thread, without locks held, perhaps before
-     * link_submit() returns; the entry is the owner's again from then on. */
+     * front_link_submit() returns; the entry is the owner's again from then on. */
     void (*finished)(struct link_entry *entry);
 
-    /* Set by link_submit(). */
+    /* Set by front_link_submit(). */
     uint64_t id;
     uint8_t boot[MESSAGE_BOOT_BYTES];
 
@@ -55,27 +55,28 @@ struct link_limits {
 
 /* Starts the link's thread, without a connection yet.
  * pending_max: entries in flight, for the size of the table; more make it slower, not wrong.
- * Owner:  *ret is the caller's, link_stop() and then link_free().
+ * Owner:  *ret is the caller's, front_link_stop() and then front_link_free().
  * Errors: CT_NO_MEMORY, CT_IO. */
-enum ct_status link_start(unsigned pending_max, struct link_limits limits,
-                          struct link **ret) CT_MUST_CHECK;
+enum ct_status front_link_start(unsigned pending_max, struct link_limits limits,
+                                struct front_link **ret) CT_MUST_CHECK;
 
 /* Uses fd from now on. What is pending on the one before is finished as lost. Takes fd.
  * Threads: one at a time. */
-void link_connect(struct link *link, int fd_take, const uint8_t boot[MESSAGE_BOOT_BYTES]);
+void front_link_connect(struct front_link *link, int fd_take,
+                        const uint8_t boot[MESSAGE_BOOT_BYTES]);
 
 /* Sends a request; never waits. id, boot and deadline_ms of request are filled in here, id from the
  * argument.
  * Errors: CT_REFUSED (no keeper), CT_LIMIT (it does not read fast enough), CT_NO_MEMORY: nothing
  *         was sent, and finished() will not be called. */
-enum ct_status link_submit(struct link *link, struct link_entry *entry, uint64_t id,
-                           struct message_request *request) CT_MUST_CHECK;
+enum ct_status front_link_submit(struct front_link *link, struct link_entry *entry, uint64_t id,
+                                 struct message_request *request) CT_MUST_CHECK;
 
-void link_count(struct link *link, struct link_counts *ret);
+void front_link_count(struct front_link *link, struct link_counts *ret);
 
 /* Finishes what is pending, refuses what comes later and ends the thread. */
-void link_stop(struct link *link);
-/* After link_stop(), when nobody submits any more. NULL is safe. */
-void link_free(struct link *link);
+void front_link_stop(struct front_link *link);
+/* After front_link_stop(), when nobody submits any more. NULL is safe. */
+void front_link_free(struct front_link *link);
 
 #endif

@@ -404,8 +404,8 @@ static void submit(struct request *request)
     memcpy(message.query, request->target.query, message.query_count * sizeof message.query[0]);
     request->entry.finished = request_finished;
     request->phase = PHASE_WAIT;
-    enum ct_status status = link_submit(listener->front->link, &request->entry,
-                                        request_ids_next(&listener->front->ids), &message);
+    enum ct_status status = front_link_submit(listener->front->link, &request->entry,
+                                              request_ids_next(&listener->front->ids), &message);
     free_body(listener->front, &body, large_bytes);
     if (status == CT_OK)
         return;

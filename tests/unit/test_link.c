@@ -54,8 +54,8 @@ static void wait_finished(struct asked *asked)
     (void)pthread_mutex_unlock(&lock);
 }
 
-static enum ct_status ask(struct link *link, struct asked *asked, uint64_t id, const char *body,
-                          size_t body_length)
+static enum ct_status ask(struct front_link *link, struct asked *asked, uint64_t id,
+                          const char *body, size_t body_length)
 {
     struct message_request request = {.peer = "127.0.0.1",
                                       .thumbprint = "",
@@ -64,7 +64,7 @@ static enum ct_status ask(struct link *link, struct asked *asked, uint64_t id, c
                                       .body_length = body_length};
     memset(asked, 0, sizeof *asked);
     asked->entry.finished = finished;
-    return link_submit(link, &asked->entry, id, &request);
+    return front_link_submit(link, &asked->entry, id, &request);
 }
 
 /* ---- the keeper's side ------------------------------------------------------------------- */
@@ -75,7 +75,7 @@ struct keeper_end {
     struct message_reader reader;
 };
 
-static void connect_keeper(struct link *link, struct keeper_end *end, uint8_t boot)
+static void connect_keeper(struct front_link *link, struct keeper_end *end, uint8_t boot)
 {
     int ends[2];
     struct link_counts counts;
@@ -83,11 +83,11 @@ static void connect_keeper(struct link *link, struct keeper_end *end, uint8_t bo
     end->fd = ends[0];
     memset(end->boot, boot, sizeof end->boot);
     message_reader_init(&end->reader);
-    link_connect(link, ends[1], end->boot);
+    front_link_connect(link, ends[1], end->boot);
     int64_t limit = ct_mono_ms() + WAIT_MS;
     do {
         (void)poll(NULL, 0, 1);
-        link_count(link, &counts);
+        front_link_count(link, &counts);
         assert_true(ct_mono_ms() < limit);
     } while (!counts.up || counts.pending > 0);
 }
@@ -144,12 +144,12 @@ static void say_answer(struct keeper_end *end, uint64_t id, uint8_t boot)
     send_bytes(end, &out);
 }
 
-static void wait_pending(struct link *link, unsigned expected)
+static void wait_pending(struct front_link *link, unsigned expected)
 {
     struct link_counts counts;
     int64_t limit = ct_mono_ms() + WAIT_MS;
     do {
-        link_count(link, &counts);
+        front_link_count(link, &counts);
         assert_true(ct_mono_ms() < limit);
         (void)poll(NULL, 0, 1);
     } while (counts.pending != expected);
@@ -160,10 +160,10 @@ static void wait_pending(struct link *link, unsigned expected)
 static void test_answer(void **state)
 {
     (void)state;
-    struct link *link;
+    struct front_link *link;
     struct keeper_end keeper;
     struct asked asked;
-    assert_int_equal(link_start(4, slow, &link), CT_OK);
+    assert_int_equal(front_link_start(4, slow, &link), CT_OK);
     connect_keeper(link, &keeper, 1);
     assert_int_equal(ask(link, &asked, 42, "{\"a\":1}", 7), CT_OK);
     struct message_request request = next_request(&keeper);
@@ -180,23 +180,23 @@ static void test_answer(void **state)
     assert_memory_equal(asked.entry.answer.body, "{}", 2);
     assert_memory_equal(asked.entry.boot, keeper.boot, sizeof keeper.boot);
     free(asked.entry.memory);
-    link_stop(link);
-    link_free(link);
-    link_free(NULL);
+    front_link_stop(link);
+    front_link_free(link);
+    front_link_free(NULL);
     close_keeper(&keeper);
 }
 
 static void test_no_keeper(void **state)
 {
     (void)state;
-    struct link *link;
+    struct front_link *link;
     struct asked asked;
-    assert_int_equal(link_start(4, slow, &link), CT_OK);
+    assert_int_equal(front_link_start(4, slow, &link), CT_OK);
     assert_int_equal(ask(link, &asked, 1, NULL, 0), CT_REFUSED);
-    link_stop(link);
+    front_link_stop(link);
     assert_int_equal(ask(link, &asked, 1, NULL, 0), CT_REFUSED);
     assert_int_equal(asked.finished, 0);
-    link_free(link);
+    front_link_free(link);
 }
 
 /* The keeper goes: what it took has an unknown outcome, the rest was not attempted. That it took
@@ -204,11 +204,11 @@ static void test_no_keeper(void **state)
 static void test_keeper_dies(void **state)
 {
     (void)state;
-    struct link *link;
+    struct front_link *link;
     struct keeper_end keeper;
     struct asked taken;
     struct asked waiting;
-    assert_int_equal(link_start(4, slow, &link), CT_OK);
+    assert_int_equal(front_link_start(4, slow, &link), CT_OK);
     connect_keeper(link, &keeper, 1);
     assert_int_equal(ask(link, &taken, 1, NULL, 0), CT_OK);
     assert_int_equal(ask(link, &waiting, 2, NULL, 0), CT_OK);
@@ -226,10 +226,10 @@ static void test_keeper_dies(void **state)
     assert_int_equal(ask(link, &waiting, 3, NULL, 0), CT_OK);
     struct message_request request = next_request(&keeper);
     assert_int_equal(request.boot[0], 2);
-    link_stop(link);
+    front_link_stop(link);
     wait_finished(&waiting);
     assert_int_equal(waiting.entry.outcome, LINK_NOT_ATTEMPTED);
-    link_free(link);
+    front_link_free(link);
     close_keeper(&keeper);
 }
 
@@ -237,13 +237,13 @@ static void test_keeper_dies(void **state)
 static void test_replaced(void **state)
 {
     (void)state;
-    struct link *link;
+    struct front_link *link;
     struct keeper_end old;
     struct keeper_end new;
     struct asked answered;
     struct asked taken;
     struct asked waiting;
-    assert_int_equal(link_start(4, slow, &link), CT_OK);
+    assert_int_equal(front_link_start(4, slow, &link), CT_OK);
     connect_keeper(link, &old, 1);
     assert_int_equal(ask(link, &answered, 1, NULL, 0), CT_OK);
     assert_int_equal(ask(link, &taken, 2, NULL, 0), CT_OK);
@@ -258,8 +258,8 @@ static void test_replaced(void **state)
     assert_int_equal(taken.entry.outcome, LINK_OUTCOME_UNKNOWN);
     assert_int_equal(waiting.entry.outcome, LINK_NOT_ATTEMPTED);
     free(answered.entry.memory);
-    link_stop(link);
-    link_free(link);
+    front_link_stop(link);
+    front_link_free(link);
     close_keeper(&old);
     close_keeper(&new);
 }
@@ -267,11 +267,11 @@ static void test_replaced(void **state)
 static void test_deadlines(void **state)
 {
     (void)state;
-    struct link *link;
+    struct front_link *link;
     struct keeper_end keeper;
     struct asked taken;
     struct asked waiting;
-    assert_int_equal(link_start(4, quick, &link), CT_OK);
+    assert_int_equal(front_link_start(4, quick, &link), CT_OK);
     connect_keeper(link, &keeper, 1);
     int64_t start = ct_mono_ms();
     assert_int_equal(ask(link, &taken, 1, NULL, 0), CT_OK);
@@ -288,22 +288,22 @@ static void test_deadlines(void **state)
     say_answer(&keeper, 1, 1);
     struct link_counts counts;
     do {
-        link_count(link, &counts);
+        front_link_count(link, &counts);
         (void)poll(NULL, 0, 1);
     } while (counts.dropped == 0 && ct_mono_ms() - start < WAIT_MS);
     assert_int_equal(counts.dropped, 1);
-    link_stop(link);
-    link_free(link);
+    front_link_stop(link);
+    front_link_free(link);
     close_keeper(&keeper);
 }
 
 static void test_other_boot(void **state)
 {
     (void)state;
-    struct link *link;
+    struct front_link *link;
     struct keeper_end keeper;
     struct asked asked;
-    assert_int_equal(link_start(4, slow, &link), CT_OK);
+    assert_int_equal(front_link_start(4, slow, &link), CT_OK);
     connect_keeper(link, &keeper, 1);
     assert_int_equal(ask(link, &asked, 1, NULL, 0), CT_OK);
     say_answer(&keeper, 1, 9); /* of another boot id */
@@ -311,12 +311,12 @@ static void test_other_boot(void **state)
     say_answer(&keeper, 1, 1);
     wait_finished(&asked);
     struct link_counts counts;
-    link_count(link, &counts);
+    front_link_count(link, &counts);
     assert_int_equal(counts.dropped, 2);
     assert_int_equal(asked.entry.outcome, LINK_ANSWERED);
     free(asked.entry.memory);
-    link_stop(link);
-    link_free(link);
+    front_link_stop(link);
+    front_link_free(link);
     close_keeper(&keeper);
 }
 
@@ -330,10 +330,10 @@ static void test_nonsense(void **state)
                                           {0, 0, 0, 2, MESSAGE_TAKEN, 0},
                                           {0xff, 0, 0, 0, MESSAGE_ANSWER}};
     for (size_t i = 0; i < CT_ARRAY_LENGTH(nonsense); i++) {
-        struct link *link;
+        struct front_link *link;
         struct keeper_end keeper;
         struct asked asked;
-        assert_int_equal(link_start(4, slow, &link), CT_OK);
+        assert_int_equal(front_link_start(4, slow, &link), CT_OK);
         connect_keeper(link, &keeper, 1);
         assert_int_equal(ask(link, &asked, 1, NULL, 0), CT_OK);
         assert_int_equal(message_write(keeper.fd, nonsense[i], nonsense[i][3] == 2 ? 6 : 5,
@@ -343,8 +343,8 @@ static void test_nonsense(void **state)
         assert_int_equal(asked.entry.outcome, LINK_NOT_ATTEMPTED);
         struct asked later;
         assert_int_equal(ask(link, &later, 2, NULL, 0), CT_REFUSED);
-        link_stop(link);
-        link_free(link);
+        front_link_stop(link);
+        front_link_free(link);
         close_keeper(&keeper);
     }
 }
@@ -355,7 +355,7 @@ static void test_not_reading(void **state)
 {
     (void)state;
     enum { COUNT = 200, LARGE = 300000, BODY = 20000 };
-    struct link *link;
+    struct front_link *link;
     struct keeper_end keeper;
     struct asked *asked = calloc(COUNT, sizeof *asked);
     char *body = malloc(LARGE);
@@ -363,7 +363,7 @@ static void test_not_reading(void **state)
     assert_non_null(asked);
     assert_non_null(body);
     memset(body, 'x', LARGE);
-    assert_int_equal(link_start(4, slow, &link), CT_OK);
+    assert_int_equal(front_link_start(4, slow, &link), CT_OK);
     connect_keeper(link, &keeper, 1);
     int64_t start = ct_mono_ms();
     enum ct_status status = CT_OK;
@@ -382,8 +382,8 @@ static void test_not_reading(void **state)
         wait_finished(&asked[i]);
         free(asked[i].entry.memory);
     }
-    link_stop(link);
-    link_free(link);
+    front_link_stop(link);
+    front_link_free(link);
     close_keeper(&keeper);
     free(asked);
     free(body);
@@ -394,13 +394,13 @@ static void test_full(void **state)
 {
     (void)state;
     enum { LARGE = 8 << 20, MANY = 16 };
-    struct link *link;
+    struct front_link *link;
     struct keeper_end keeper;
     static struct asked asked[MANY];
     char *body = calloc(1, LARGE);
     unsigned sent = 0;
     assert_non_null(body);
-    assert_int_equal(link_start(4, slow, &link), CT_OK);
+    assert_int_equal(front_link_start(4, slow, &link), CT_OK);
     connect_keeper(link, &keeper, 1);
     while (sent < MANY && ask(link, &asked[sent], sent + 1, body, LARGE) == CT_OK)
         sent++;
@@ -411,9 +411,9 @@ static void test_full(void **state)
     struct asked later;
     assert_int_equal(ask(link, &later, 99, "x", 1), CT_OK);
     assert_int_equal(next_request(&keeper).id, 99);
-    link_stop(link);
+    front_link_stop(link);
     wait_finished(&later);
-    link_free(link);
+    front_link_free(link);
     close_keeper(&keeper);
     free(body);
 }
@@ -427,7 +427,7 @@ static void test_full(void **state)
     } while (0)
 
 struct crowd {
-    struct link *link;
+    struct front_link *link;
     uint64_t first;
 };
 
@@ -458,11 +458,11 @@ static void *run_crowd(void *argument)
 static void test_crowd(void **state)
 {
     (void)state;
-    struct link *link;
+    struct front_link *link;
     struct keeper_end keeper;
     pthread_t threads[CROWD];
     struct crowd crowd[CROWD];
-    assert_int_equal(link_start(CROWD * AT_ONCE, slow, &link), CT_OK);
+    assert_int_equal(front_link_start(CROWD * AT_ONCE, slow, &link), CT_OK);
     connect_keeper(link, &keeper, 1);
     for (size_t i = 0; i < CROWD; i++) {
         crowd[i] = (struct crowd){.link = link, .first = 1 + i * EACH};
@@ -480,8 +480,8 @@ static void test_crowd(void **state)
     for (size_t i = 0; i < CROWD; i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     wait_pending(link, 0);
-    link_stop(link);
-    link_free(link);
+    front_link_stop(link);
+    front_link_free(link);
     close_keeper(&keeper);
 }
 

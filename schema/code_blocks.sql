@@ -32,12 +32,14 @@ BEGIN
     -- Drawn codes: the first ones that nobody has, within the batch as well.
     -- Given codes: all of them, or an error at each that cannot be.
     WITH code AS MATERIALIZED (
-        SELECT a.position, c.place, c.word, a.request #>> '{body,scheme}' AS scheme, a.given, a.holder,
-               (a.request #>> '{body,count}')::integer AS wanted,
+        SELECT a.position, c.place, c.word, a.scheme, a.given, a.holder, a.wanted,
                count(*) OVER same AS times, row_number() OVER (same ORDER BY a.position, c.place) AS nth
-        FROM unnest(requests, given, holders) WITH ORDINALITY AS a(request, given, holder, position)
-        CROSS JOIN LATERAL jsonb_array_elements_text(a.request -> 'codes') WITH ORDINALITY AS c(word, place)
-        WINDOW same AS (PARTITION BY c.word, a.request #>> '{body,scheme}')
+        FROM (SELECT u.position, u.given, u.holder, u.request -> 'codes' AS codes, u.request #>> '{body,scheme}' AS scheme,
+                     (u.request #>> '{body,count}')::integer AS wanted
+              FROM unnest(requests, given, holders) WITH ORDINALITY AS u(request, given, holder, position)
+              OFFSET 0) a -- or the sort would carry each request along with each of its codes
+        CROSS JOIN LATERAL jsonb_array_elements_text(a.codes) WITH ORDINALITY AS c(word, place)
+        WINDOW same AS (PARTITION BY c.word, a.scheme)
     ), looked AS MATERIALIZED (
         SELECT k.*, b.organization_id AS owner,
                b.organization_id IS NULL AND CASE WHEN k.given THEN k.times = 1 ELSE k.nth = 1 END AS free

@@ -66,6 +66,12 @@ COMMENT ON FUNCTION api.parties(text[]) IS
     'who each text names: an organization (by id, licence, ORI or national code), an external party (by licence), '
     'a maker (in these ways or by name); one row for each text, null where nobody is known';
 
+CREATE FUNCTION api.party_name(party uuid) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN coalesce((SELECT o.name FROM registry.organization o WHERE o.id = party),
+                    (SELECT x.written FROM registry.external_party x WHERE x.id = party));
+COMMENT ON FUNCTION api.party_name(uuid) IS 'name of an organization, licence of an external party; null for null';
+
 -- An external party gets its id here and its row with the first record that
 -- names it, so that a refused request leaves nothing.
 CREATE FUNCTION api.parties_map(written text[]) RETURNS jsonb
@@ -73,13 +79,15 @@ CREATE FUNCTION api.parties_map(written text[]) RETURNS jsonb
 AS $$
     WITH party AS MATERIALIZED (SELECT p.* FROM api.parties(parties_map.written) p),
     fresh AS MATERIALIZED (
-        SELECT k.licence_key, gen_random_uuid() AS id
-        FROM (SELECT DISTINCT p.licence_key FROM party p
+        SELECT k.licence_key, k.written, gen_random_uuid() AS id
+        FROM (SELECT p.licence_key, min(p.written) AS written FROM party p
               WHERE p.organization_id IS NULL AND p.external_id IS NULL
-                AND upper(p.written) ~ '^[1345689]-?[0-9]{2}-?[0-9]{3}-?[0-9]{2}-?[0-9][A-HJ-M]-?[0-9]{5}$') k
+                AND upper(p.written) ~ '^[1345689]-?[0-9]{2}-?[0-9]{3}-?[0-9]{2}-?[0-9][A-HJ-M]-?[0-9]{5}$'
+              GROUP BY p.licence_key) k
     )
     SELECT coalesce(jsonb_object_agg(p.written, jsonb_build_object(
                'organization', p.organization_id, 'party', coalesce(p.organization_id, p.external_id, f.id),
+               'name', coalesce(api.party_name(coalesce(p.organization_id, p.external_id)), f.written),
                'maker', p.maker_id, 'key', p.licence_key, 'fresh', f.id IS NOT NULL)), '{}'::jsonb)
     FROM party p LEFT JOIN fresh f ON f.licence_key = p.licence_key
 $$;
@@ -90,7 +98,7 @@ CREATE FUNCTION api.external_parties_enter(batch uuid, map jsonb, written text[]
     LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
     INSERT INTO registry.external_party (id, key, written, batch_id, ordinal)
-    SELECT DISTINCT ON (p.value ->> 'key') (p.value ->> 'party')::uuid, p.value ->> 'key', u.written, batch, u.ordinal
+    SELECT DISTINCT ON (p.value ->> 'key') (p.value ->> 'party')::uuid, p.value ->> 'key', p.value ->> 'name', batch, u.ordinal
     FROM unnest(written, ordinals) WITH ORDINALITY AS u(written, ordinal, place)
     CROSS JOIN LATERAL (SELECT map -> u.written AS value OFFSET 0) p
     WHERE (p.value -> 'fresh')::boolean
@@ -119,7 +127,8 @@ CREATE FUNCTION api.importers_enter(batch uuid, map jsonb, written text[], ordin
     LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
     WITH fresh AS MATERIALIZED (
-        SELECT DISTINCT ON (p.value ->> 'key') (p.value ->> 'maker')::uuid AS id, p.value ->> 'key' AS key, u.written, u.ordinal
+        SELECT DISTINCT ON (p.value ->> 'key') (p.value ->> 'maker')::uuid AS id, p.value ->> 'key' AS key,
+               p.value ->> 'name' AS written, u.ordinal
         FROM unnest(written, ordinals) WITH ORDINALITY AS u(written, ordinal, place)
         CROSS JOIN LATERAL (SELECT map -> u.written AS value OFFSET 0) p
         WHERE (p.value -> 'fresh_maker')::boolean
@@ -140,12 +149,6 @@ CREATE FUNCTION api.party_now(party uuid) RETURNS uuid
                      FROM registry.external_party x WHERE x.id = party), party);
 COMMENT ON FUNCTION api.party_now(uuid) IS
     'the same party, or the organization that has since been entered with an external party''s licence';
-
-CREATE FUNCTION api.party_name(party uuid) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN coalesce((SELECT o.name FROM registry.organization o WHERE o.id = party),
-                    (SELECT x.written FROM registry.external_party x WHERE x.id = party));
-COMMENT ON FUNCTION api.party_name(uuid) IS 'name of an organization, licence of an external party; null for null';
 
 -- makers ------------------------------------------------------------------------------
 

@@ -10,12 +10,12 @@ COMMENT ON FUNCTION api.row_error(bigint, text, text, text) IS 'one error of a r
 -- The marks of one row: what is to be stored, and what is wrong with them.
 CREATE FUNCTION api.registration_marks(index bigint, marks jsonb, placements jsonb, organization uuid, maker_organization uuid,
                                        authority boolean, repeated text[])
-    RETURNS TABLE (words text[], schemes text[], places text[], ids uuid[], errors jsonb)
-    LANGUAGE sql VOLATILE
+    RETURNS TABLE (words text[], schemes text[], places text[], errors jsonb)
+    LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT array_agg(m.word ORDER BY m.place), array_agg(m.scheme ORDER BY m.place),
            array_agg(placements ->> api.fold_word(m.placement) ORDER BY m.place),
-           array_agg(gen_random_uuid() ORDER BY m.place), jsonb_agg(e.error ORDER BY m.place) FILTER (WHERE e.error IS NOT NULL)
+           jsonb_agg(e.error ORDER BY m.place) FILTER (WHERE e.error IS NOT NULL)
     FROM (
         SELECT j.place - 1 AS place, j.mark ->> 'code' AS word, j.mark ->> 'scheme' AS scheme,
                j.mark ->> 'placement' AS placement, j.mark ->> 'code_error' AS code_error
@@ -66,7 +66,7 @@ CREATE FUNCTION api.register_firearms(batch uuid, ordinals integer[], accounts u
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     -- Look-ups go by index whatever statistics say: a plan made while the
     -- tables were small must not read them whole when they are not.
-    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET work_mem = '64MB'
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -77,46 +77,51 @@ DECLARE
     makers     jsonb; -- maker id -> name and organization
     models     jsonb; -- maker id and name -> model
     own_makers jsonb; -- organization -> its maker
+    owners     jsonb; -- organization -> its name
     repeated   text[]; -- codes that appear twice in a request
     done       record;
 BEGIN
     -- A sale that finds no registration waits for those under way (create_sale).
     PERFORM pg_advisory_xact_lock_shared(4849523, 6);
 
-    SELECT array_agg(c.code), bool_or(c.requests > 1) AS across INTO done
-    FROM (SELECT (m.mark ->> 'scheme') || ' ' || (m.mark ->> 'code') AS code, count(DISTINCT a.position) AS requests
+    SELECT array_agg(c.code) AS codes, bool_or(c.across) AS across INTO done
+    FROM (SELECT (m.mark ->> 'scheme') || ' ' || (m.mark ->> 'code') AS code, min(a.position) <> max(a.position) AS across
           FROM unnest(requests) WITH ORDINALITY AS a(request, position)
-          CROSS JOIN LATERAL jsonb_path_query(a.request, '$.body.firearms[*].marks[*]') AS m(mark)
+          CROSS JOIN LATERAL jsonb_array_elements(a.request #> '{body,firearms}') AS r(row)
+          CROSS JOIN LATERAL jsonb_array_elements(r.row -> 'marks') AS m(mark)
           GROUP BY 1 HAVING count(*) > 1) c;
     IF done.across THEN
         RAISE EXCEPTION 'two requests of one batch register one code' USING ERRCODE = 'CT003';
     END IF;
-    repeated := coalesce(done.array_agg, '{}');
+    repeated := coalesce(done.codes, '{}');
 
-    PERFORM api.makers_ensure(batch, array_agg(a.ordinal), array_agg(a.organization))
-    FROM unnest(ordinals, organizations, requests) AS a(ordinal, organization, request)
-    WHERE jsonb_path_exists(a.request, '$.body.firearms[*] ? (!exists(@.maker))');
-    -- A maker or importer whose organization was entered without one.
-    PERFORM api.makers_ensure(batch, array_agg(ordinals[1]), array_agg(p.organization_id))
-    FROM api.parties(ARRAY(SELECT DISTINCT t #>> '{}' FROM unnest(requests) AS a(request),
-             jsonb_path_query(a.request, '$.body.firearms[*].keyvalue() ? (@.key == "maker" || @.key == "importer").value') AS t)) p
-    JOIN registry.organization o ON o.id = p.organization_id
-    WHERE p.maker_id IS NULL AND o.kind IN ('manufacturer', 'importer', 'component_producer');
+    SELECT array_agg(t.written) FILTER (WHERE t.written IS NOT NULL) AS texts,
+           array_agg(t.written) FILTER (WHERE t.field = 'importer' AND t.written IS NOT NULL) AS importers,
+           array_agg(t.organization) FILTER (WHERE t.field = 'maker' AND t.written IS NULL) AS own,
+           array_agg(t.written) FILTER (WHERE t.field IN ('maker', 'importer') AND t.written IS NOT NULL) AS makers
+    INTO done
+    FROM (SELECT a.organization, k.field, r.row ->> k.field AS written
+          FROM unnest(organizations, requests) AS a(organization, request)
+          CROSS JOIN LATERAL jsonb_array_elements(a.request #> '{body,firearms}') AS r(row)
+          CROSS JOIN (VALUES ('maker'), ('importer'), ('shipped_to')) AS k(field)
+          GROUP BY 1, 2, 3) t;
+    -- Whoever registers without naming a maker is one, and so is a maker or
+    -- importer whose organization was entered without one.
+    PERFORM api.makers_ensure(batch, array_agg(ordinals[1]), array_agg(o.id))
+    FROM registry.organization o
+    WHERE o.id = ANY (done.own)
+       OR o.kind IN ('manufacturer', 'importer', 'component_producer')
+          AND o.id IN (SELECT p.organization_id FROM api.parties(done.makers) p WHERE p.maker_id IS NULL);
+    parties := api.importers_map(api.parties_map(done.texts), done.importers);
     SELECT jsonb_object_agg(k.key, k.maker_id) INTO own_makers
     FROM registry.maker_key k WHERE k.kind = 'organization' AND k.key = ANY (organizations::text[]);
-    parties := api.parties_map(ARRAY(
-        SELECT DISTINCT t.written
-        FROM unnest(requests) AS a(request)
-        CROSS JOIN LATERAL jsonb_array_elements(a.request #> '{body,firearms}') AS r(row)
-        CROSS JOIN LATERAL (VALUES (r.row ->> 'maker'), (r.row ->> 'importer'), (r.row ->> 'shipped_to')) AS t(written)
-        WHERE t.written IS NOT NULL));
-    parties := api.importers_map(parties, ARRAY(
-        SELECT i #>> '{}' FROM unnest(requests) AS a(request),
-                               jsonb_path_query(a.request, '$.body.firearms[*].importer') AS i));
     SELECT jsonb_object_agg(m.id, jsonb_build_object('name', m.name, 'organization', m.organization_id)) INTO makers
     FROM (SELECT DISTINCT t.id FROM (SELECT (p.value ->> 'maker')::uuid FROM jsonb_each(parties) p
                                      UNION SELECT o.value::uuid FROM jsonb_each_text(own_makers) o) AS t(id)) u
     JOIN api.maker_known m ON m.id = u.id;
+    SELECT jsonb_object_agg(o.id, o.name) INTO owners
+    FROM registry.organization o
+    WHERE o.id = ANY (organizations || ARRAY(SELECT (m.value ->> 'organization')::uuid FROM jsonb_each(makers) m));
     SELECT jsonb_object_agg(d.maker_id || ' ' || d.name_key, jsonb_build_object('id', d.id, 'name', d.name)) INTO models
     FROM registry.model d WHERE d.maker_id = ANY (ARRAY(SELECT k::uuid FROM jsonb_object_keys(makers) k));
 
@@ -152,7 +157,7 @@ BEGIN
                serial AS (PARTITION BY s.serial_key, s.maker, s.importer_maker)
     ), looked AS (
         SELECT c.*, x.id AS existing, y.id AS same_id, y.organization_id AS same_owner,
-               k.words, k.schemes, k.places, k.ids, k.errors AS mark_errors,
+               k.words, k.schemes, k.places, k.errors AS mark_errors,
                CASE WHEN c.authority THEN coalesce(c.maker_organization, c.organization) ELSE c.organization END AS owner
         FROM counted c
         LEFT JOIN LATERAL (SELECT f.id FROM registry.firearm f
@@ -196,6 +201,8 @@ BEGIN
                     AND NOT (j.atomic AND bool_or(j.errors <> '[]') OVER (PARTITION BY j.position)) AS stored,
                gen_random_uuid() AS id
         FROM judged j
+        -- In the order of four of the indexes that the rows go into.
+        ORDER BY id
     ), firearm AS (
         INSERT INTO registry.firearm (id, organization_id, registered_by, maker_id, importer_id, model_id, external_id,
                                       serial, serial_key, caliber, firearm_type, account_id, batch_id, ordinal)
@@ -204,14 +211,25 @@ BEGIN
         FROM row r WHERE r.stored
     ), mark AS (
         INSERT INTO registry.mark (id, firearm_id, word, scheme, placement, valid_from, batch_id, ordinal)
-        SELECT m.id, r.id, m.word, m.scheme, m.placement, r.shipped_on, batch, r.ordinal
-        FROM row r CROSS JOIN LATERAL unnest(r.ids, r.words, r.schemes, r.places) AS m(id, word, scheme, placement)
+        SELECT gen_random_uuid(), r.id, m.word, m.scheme, m.placement, r.shipped_on, batch, r.ordinal
+        FROM row r CROSS JOIN LATERAL unnest(r.words, r.schemes, r.places) AS m(word, scheme, placement)
         WHERE r.stored
     ), event AS (
         INSERT INTO registry.custody_event (id, firearm_id, seq, kind, occurred_on, from_party, to_party, to_written,
                                             organization_id, account_id, batch_id, ordinal)
         SELECT gen_random_uuid(), r.id, 1, 'shipped', r.shipped_on, r.owner, r.party::uuid, r.shipped_to,
                r.organization, r.account, batch, r.ordinal
+        FROM row r WHERE r.stored
+    ), state AS (
+        -- What api.firearm_state_derive makes of a firearm that was just shipped.
+        INSERT INTO registry.firearm_state (firearm_id, holder, batch_id, ordinal, events, last_on, shipped_on, chain_complete,
+            status, maker, importer, model, serial, caliber, firearm_type, no_purchaser, custody)
+        SELECT r.id, r.party::uuid, batch, r.ordinal, 1, r.shipped_on, r.shipped_on, true,
+               'in_transit', (makers -> r.maker) ->> 'name',
+               coalesce((makers -> r.importer_maker) ->> 'name', (parties -> r.importer) ->> 'name'),
+               r.model ->> 'name', r.serial, r.caliber_word, r.type_word, 'unsold',
+               json_build_array(json_build_object('kind', 'shipped', 'date', r.shipped_on,
+                                                  'from', owners ->> r.owner::text, 'to', (parties -> r.shipped_to) ->> 'name'))
         FROM row r WHERE r.stored
     ), count AS (
         INSERT INTO registry.code_count (scheme, caliber, maker_id, month, registered, batch_id, ordinal)
@@ -259,14 +277,6 @@ BEGIN
 
     PERFORM api.external_parties_enter(batch, parties, done.shipped_to, done.ordinals);
     PERFORM api.importers_enter(batch, parties, done.importers, done.ordinals);
-    INSERT INTO registry.firearm_state (firearm_id, batch_id, ordinal, holder, standing_sale, first_sale, events, last_on,
-        shipped_on, first_delivered_on, returned_on, chain_complete, status, maker, importer, model, serial, caliber,
-        firearm_type, basis, no_purchaser, first_dealer, first_transaction, custody, later_holders)
-    SELECT d.firearm_id, batch, f.ordinal, d.holder, d.standing_sale, d.first_sale, d.events, d.last_on,
-           d.shipped_on, d.first_delivered_on, d.returned_on, d.chain_complete, d.status, d.maker, d.importer, d.model,
-           d.serial, d.caliber, d.firearm_type, d.basis, d.no_purchaser, d.first_dealer, d.first_transaction, d.custody,
-           d.later_holders
-    FROM api.firearm_state_derive(done.ids) d JOIN registry.firearm f ON f.id = d.firearm_id;
     PERFORM api.sales_bind(batch, done.ids, done.ordinals);
 
     RETURN QUERY SELECT u.ordinal, u.outcome, u.answer, u.subject

@@ -9,13 +9,17 @@ COMMIT;
 \quit
 \endif
 
+-- No foreign keys to organizations, makers, models and codes, here and in the
+-- tables that follow: every check would lock and so write a row that thousands
+-- of others refer to. The functions look each one up in the same transaction,
+-- and nothing may delete them.
 CREATE TABLE registry.firearm (
     id              uuid PRIMARY KEY,
-    organization_id uuid NOT NULL REFERENCES registry.organization,
+    organization_id uuid NOT NULL,
     registered_by   uuid NOT NULL,
-    maker_id        uuid NOT NULL REFERENCES registry.maker,
+    maker_id        uuid NOT NULL,
     importer_id     uuid,
-    model_id        uuid NOT NULL REFERENCES registry.model,
+    model_id        uuid NOT NULL,
     external_id     text COLLATE "C" NOT NULL CHECK (length(external_id) BETWEEN 1 AND 64),
     serial          text NOT NULL CHECK (length(serial) BETWEEN 1 AND 64),
     serial_key      text COLLATE "C" NOT NULL CHECK (serial_key ~ '^[0-9A-NP-Z]{1,64}$'),
@@ -61,7 +65,6 @@ CREATE TABLE registry.mark (
     ordinal     integer NOT NULL CHECK (ordinal >= 1),
     recorded_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT mark_code UNIQUE (word, scheme, seq),
-    FOREIGN KEY (word, scheme) REFERENCES registry.code,
     CHECK ((supersedes IS NULL) = (reason IS NULL))
 );
 CREATE INDEX mark_firearm ON registry.mark (firearm_id) WHERE firearm_id IS NOT NULL;
@@ -86,7 +89,7 @@ COMMENT ON COLUMN registry.mark.recorded_at IS 'when the row was recorded, UTC; 
 -- Everything that a trace shows of a firearm stands in this one row, so that a
 -- trace reads code, mark, this and the sealed purchaser, and nothing else.
 CREATE TABLE registry.firearm_state (
-    firearm_id         uuid PRIMARY KEY REFERENCES registry.firearm,
+    firearm_id         uuid PRIMARY KEY,
     holder             uuid,
     standing_sale      uuid,
     first_sale         uuid,

@@ -11,7 +11,7 @@ COMMIT;
 
 CREATE TABLE registry.sale (
     id                 uuid PRIMARY KEY,
-    organization_id    uuid NOT NULL REFERENCES registry.organization,
+    organization_id    uuid NOT NULL,
     firearm_id         uuid REFERENCES registry.firearm,
     maker_written      text NOT NULL CHECK (length(maker_written) BETWEEN 1 AND 200),
     importer_written   text CHECK (length(importer_written) BETWEEN 1 AND 200),

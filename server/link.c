@@ -41,6 +41,7 @@ struct front_link {
     struct ct_buf out;    /* frames that nobody has begun to write */
     struct ct_buf flight; /* the writer's, while writing */
     size_t flight_start;
+    bool awake;   /* the link's thread is not waiting, and writes before it waits */
     bool writing; /* some thread is the writer */
     bool blocked; /* the socket is full: the link's thread is the writer when there is room */
 };
@@ -164,6 +165,15 @@ static void write_out(struct front_link *link)
     (void)pthread_cond_broadcast(&link->idle);
 }
 
+/* Becomes the writer if there is none. The caller holds the lock. */
+static void begin_write(struct front_link *link)
+{
+    if (link->writing || link->blocked)
+        return;
+    link->writing = true;
+    write_out(link);
+}
+
 enum ct_status front_link_submit(struct front_link *link, struct link_entry *entry, uint64_t id,
                                  struct message_request *request)
 {
@@ -189,10 +199,9 @@ enum ct_status front_link_submit(struct front_link *link, struct link_entry *ent
         goto out;
     }
     pending_add(link, entry);
-    if (!link->writing && !link->blocked) {
-        link->writing = true;
-        write_out(link);
-    }
+    /* While the thread hands out a batch of answers it writes for all: many requests, one write. */
+    if (!link->awake)
+        begin_write(link);
 out:
     (void)pthread_mutex_unlock(&link->lock);
     return status;
@@ -369,6 +378,8 @@ static bool take_orders(struct front_link *link, struct message_reader *reader)
 static void wait_and_serve(struct front_link *link, struct message_reader *reader)
 {
     (void)pthread_mutex_lock(&link->lock);
+    link->awake = false;
+    begin_write(link);
     bool blocked = link->blocked;
     bool any = link->first != NULL;
     (void)pthread_mutex_unlock(&link->lock);
@@ -376,17 +387,16 @@ static void wait_and_serve(struct front_link *link, struct message_reader *reade
         {.fd = link->wake_fd, .events = POLLIN},
         {.fd = link->fd, .events = (short)(blocked ? POLLIN | POLLOUT : POLLIN)},
     };
-    if (poll(waits, 2, any ? TICK_MS : IDLE_TICK_MS) < 0)
-        return;
-    if ((waits[1].revents & POLLOUT) != 0) {
-        (void)pthread_mutex_lock(&link->lock);
+    int count = poll(waits, 2, any ? TICK_MS : IDLE_TICK_MS);
+    (void)pthread_mutex_lock(&link->lock);
+    link->awake = true;
+    if (count > 0 && (waits[1].revents & POLLOUT) != 0) {
         link->blocked = false;
-        if (!link->writing) {
-            link->writing = true;
-            write_out(link);
-        }
-        (void)pthread_mutex_unlock(&link->lock);
+        begin_write(link);
     }
+    (void)pthread_mutex_unlock(&link->lock);
+    if (count < 0)
+        return;
     if ((waits[1].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
         enum ct_status status = message_reader_fill(reader, link->fd);
         if (status == CT_OK)

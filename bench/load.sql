@@ -94,8 +94,8 @@ WITH drawn AS (
     WHERE NOT EXISTS (SELECT FROM registry.code c WHERE c.word = w.word COLLATE "C" AND c.scheme = 'R29-8')
 )
 SELECT f.k, f.word, gen_random_uuid() AS id, gen_random_uuid() AS mark, gen_random_uuid() AS sale, f.k % 5 AS maker_nth,
-       (f.k * 7919) % 200 AS dealer_nth, 1 + (f.k / 5) % 4 AS model, 'LD' || lpad((f.k * 48271 % 2147483647)::text, 10, '0') AS serial,
-       date '2025-01-01' + (f.k % 400)::integer AS shipped_on, f.k % 100 < :sold AS sold
+       f.k * 1103515245 % 2147483647 % 200 AS dealer_nth, 1 + (f.k / 5) % 4 AS model, 'LD' || lpad((f.k * 48271 % 2147483647)::text, 10, '0') AS serial,
+       date '2025-01-01' + (f.k % 400)::integer AS shipped_on, f.k * 1689211741 % 2147483647 % 100 < :sold AS sold
 FROM free f WHERE f.k <= :n;
 ANALYZE load_firearm;
 

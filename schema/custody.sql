@@ -3,11 +3,14 @@
 -- stands, who its first purchaser is.
 
 CREATE VIEW api.custody_chain AS
-SELECT e.id, e.firearm_id, e.seq, e.kind, e.occurred_on, e.sale_id, e.from_written, e.to_written,
-       api.party_now(e.from_party) AS from_party, api.party_now(e.to_party) AS to_party,
+SELECT e.id, e.firearm_id, e.seq, e.kind, e.occurred_on, e.sale_id,
+       f.now_id AS from_party, t.now_id AS to_party,
+       coalesce(f.name, e.from_written) AS from_name, coalesce(t.name, e.to_written) AS to_name,
        row_number() OVER (PARTITION BY e.firearm_id
                           ORDER BY coalesce(e.before_seq, e.seq), e.before_seq IS NULL, e.seq) AS place
 FROM registry.custody_event e
+LEFT JOIN api.party f ON f.id = e.from_party
+LEFT JOIN api.party t ON t.id = e.to_party
 WHERE NOT EXISTS (SELECT FROM registry.custody_event s WHERE s.supersedes = e.id);
 COMMENT ON VIEW api.custody_chain IS
     'custody events that count, each in its place: in the order of recording, late ones before what they precede';
@@ -51,23 +54,20 @@ CREATE FUNCTION api.firearm_state_derive(ids uuid[])
                    maker text, importer text, model text, serial text, caliber text, firearm_type text, basis text,
                    no_purchaser text, first_dealer text, first_transaction text, custody json, later_holders json)
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
-    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_memoize = off
 AS $$
 #variable_conflict use_column
-DECLARE
-    calibers CONSTANT jsonb := api.vocabulary_words('caliber');
 BEGIN
     RETURN QUERY
     SELECT f.id,
            api.custody_holder(c.last_kind, c.last_from, c.last_to),
            coalesce(s.pending, CASE WHEN c.last_kind = 'sold' THEN c.last_sale END),
-           first.id, c.events, c.last_on, c.shipped_on, first.delivered_on, first.returned_on,
-           NOT coalesce(gap.found, false),
-           api.custody_status(c.last_kind, c.last_from),
-           m.name, i.name, d.name, f.serial, coalesce(calibers ->> api.fold_word(f.caliber), f.caliber), f.firearm_type,
-           CASE WHEN first.id IS NOT NULL THEN 'sale' END,
-           CASE WHEN first.id IS NOT NULL THEN CASE WHEN first.expunged THEN 'expunged' END
-                WHEN s.delivered OR c.last_kind = 'sold_to_law_enforcement' THEN 'first_sale_not_recorded'
+           s.first, c.events, c.last_on, c.shipped_on, first.delivered_on, c.returned_on,
+           NOT coalesce(c.gap, false), api.custody_status(c.last_kind, c.last_from),
+           m.name, i.name, d.name, f.serial, f.caliber, f.firearm_type,
+           CASE WHEN s.first IS NOT NULL THEN 'sale' END,
+           CASE WHEN s.first IS NOT NULL THEN CASE WHEN first.sealed IS NULL THEN 'expunged' END
+                WHEN s.deliveries > 0 OR c.last_kind = 'sold_to_law_enforcement' THEN 'first_sale_not_recorded'
                 WHEN c.last_kind = 'stolen' THEN 'stolen_before_sale'
                 WHEN c.last_kind = 'lost' THEN 'lost_before_sale'
                 WHEN c.last_kind IN ('exported', 'destroyed') THEN c.last_kind
@@ -79,44 +79,38 @@ BEGIN
     JOIN api.maker_known m ON m.id = f.maker_id
     LEFT JOIN api.maker_known i ON i.id = f.importer_id
     CROSS JOIN LATERAL (
+        -- First is the earliest delivered sale as new that stands.
+        SELECT (array_agg(t.id) FILTER (WHERE t.state = 'pending'))[1] AS pending,
+               (array_agg(t.id ORDER BY t.delivered_on, t.recorded_at, t.id)
+                   FILTER (WHERE t.state = 'delivered' AND t.condition = 'new'))[1] AS first,
+               count(*) FILTER (WHERE t.state = 'delivered') AS deliveries
+        FROM api.firearm_sales(f.id) t
+    ) s
+    LEFT JOIN LATERAL (
+        SELECT t.delivered_on, t.transaction_number, o.name AS dealer, p.sealed
+        FROM api.sale_now t
+        JOIN registry.organization o ON o.id = t.organization_id
+        LEFT JOIN registry.sale_purchaser p ON p.sale_id = t.id
+        WHERE t.id = s.first
+    ) first ON true
+    CROSS JOIN LATERAL (
         SELECT coalesce(max(e.seq), 0) AS events, max(e.occurred_on) AS last_on,
                min(e.occurred_on) FILTER (WHERE e.kind = 'shipped') AS shipped_on,
+               min(e.occurred_on) FILTER (WHERE e.kind = 'returned' AND e.sale_id = s.first) AS returned_on,
                (array_agg(e.kind ORDER BY e.place DESC))[1] AS last_kind,
                (array_agg(e.from_party ORDER BY e.place DESC))[1] AS last_from,
                (array_agg(e.to_party ORDER BY e.place DESC))[1] AS last_to,
                (array_agg(e.sale_id ORDER BY e.place DESC))[1] AS last_sale,
-               json_agg(json_build_object('kind', e.kind, 'date', e.occurred_on,
-                                          'from', coalesce(api.party_name(e.from_party), e.from_written),
-                                          'to', coalesce(api.party_name(e.to_party), e.to_written))
+               -- A move that the other side never confirmed, up to the first sale.
+               bool_or(api.custody_status(e.kind, e.from_party) = 'in_transit'
+                       AND (e.next_kind <> 'received' OR e.next_to <> e.to_party)
+                       AND e.place < coalesce(e.first_place, 2147483647)) AS gap,
+               json_agg(json_build_object('kind', e.kind, 'date', e.occurred_on, 'from', e.from_name, 'to', e.to_name)
                         ORDER BY e.place) AS custody
-        FROM api.custody_chain e WHERE e.firearm_id = f.id
+        FROM (SELECT h.*, lead(h.kind) OVER w AS next_kind, lead(h.to_party) OVER w AS next_to,
+                     max(h.place) FILTER (WHERE h.kind = 'sold' AND h.sale_id = s.first) OVER () AS first_place
+              FROM api.custody_chain h WHERE h.firearm_id = f.id WINDOW w AS (ORDER BY h.place)) e
     ) c
-    CROSS JOIN LATERAL (
-        SELECT (array_agg(t.id) FILTER (WHERE t.state = 'pending'))[1] AS pending,
-               coalesce(bool_or(t.state = 'delivered'), false) AS delivered
-        FROM api.firearm_sales(f.id) t
-    ) s
-    -- The earliest delivered sale as new that stands.
-    LEFT JOIN LATERAL (
-        SELECT t.id, t.delivered_on, t.transaction_number, o.name AS dealer, p.sealed IS NULL AS expunged,
-               (SELECT e.place FROM api.custody_chain e
-                WHERE e.firearm_id = f.id AND e.sale_id = t.id AND e.kind = 'sold' LIMIT 1) AS place,
-               (SELECT min(e.occurred_on) FROM api.custody_chain e
-                WHERE e.firearm_id = f.id AND e.sale_id = t.id AND e.kind = 'returned') AS returned_on
-        FROM api.firearm_sales(f.id) t
-        JOIN registry.organization o ON o.id = t.organization_id
-        LEFT JOIN registry.sale_purchaser p ON p.sale_id = t.id
-        WHERE t.state = 'delivered' AND t.condition = 'new'
-        ORDER BY t.delivered_on, t.recorded_at, t.id LIMIT 1
-    ) first ON true
-    -- A move that the other side never confirmed, up to the first sale.
-    LEFT JOIN LATERAL (
-        SELECT bool_or(g.status = 'in_transit' AND (g.next_kind <> 'received' OR g.next_to <> g.to_party)) AS found
-        FROM (SELECT api.custody_status(e.kind, e.from_party) AS status, e.to_party, e.place,
-                     lead(e.kind) OVER w AS next_kind, lead(e.to_party) OVER w AS next_to
-              FROM api.custody_chain e WHERE e.firearm_id = f.id WINDOW w AS (ORDER BY e.place)) g
-        WHERE first.place IS NULL OR g.place < first.place
-    ) gap ON true
     LEFT JOIN LATERAL (
         SELECT json_agg(json_build_object('kind', p.kind, 'condition', t.condition, 'dealer', o.name,
                                           'delivered_on', t.delivered_on)
@@ -124,7 +118,8 @@ BEGIN
         FROM api.firearm_sales(f.id) t
         JOIN registry.organization o ON o.id = t.organization_id
         JOIN registry.sale_purchaser p ON p.sale_id = t.id
-        WHERE t.state = 'delivered' AND t.id IS DISTINCT FROM first.id
+        WHERE s.deliveries > CASE WHEN s.first IS NULL THEN 0 ELSE 1 END
+          AND t.state = 'delivered' AND t.id IS DISTINCT FROM s.first
     ) later ON true;
 END $$;
 COMMENT ON FUNCTION api.firearm_state_derive(uuid[]) IS

@@ -34,7 +34,9 @@ COMMENT ON FUNCTION api.custody_refusal(text, uuid, text, uuid, uuid, boolean, d
     'why an organization cannot record an event of a firearm in that state; null if it can';
 
 CREATE FUNCTION api.custody_error(index integer, outcome text, choices jsonb) RETURNS jsonb
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
     RETURN CASE WHEN outcome = 'ambiguous' THEN (
             SELECT jsonb_agg(c || jsonb_build_object('pointer', '/events/' || index || '/firearm', 'code', outcome))
             FROM jsonb_array_elements(choices) c)
@@ -55,6 +57,7 @@ CREATE FUNCTION api.custody_error(index integer, outcome text, choices jsonb) RE
                 WHEN 'already_received' THEN 'its receipt is recorded'
                 WHEN 'already_sold' THEN 'a sale of it is pending'
                 ELSE 'it is not in one''s hands' END)) END;
+END $$;
 COMMENT ON FUNCTION api.custody_error(integer, text, jsonb) IS 'errors of one refused event of a request, by its index from 0';
 
 CREATE FUNCTION api.custody_judge(n integer, organization uuid, firearm uuid, event jsonb, parties jsonb)
@@ -100,9 +103,12 @@ COMMENT ON FUNCTION api.custody_judge(integer, uuid, uuid, jsonb, jsonb) IS
     'one event against the firearm as it stands: why it is refused, or what it is recorded with';
 
 CREATE FUNCTION api.custody_dropped(modes text[], positions integer[], refusals text[]) RETURNS integer[]
-    LANGUAGE sql IMMUTABLE
+    LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
     RETURN ARRAY(SELECT DISTINCT u.position FROM unnest(positions, refusals) AS u(position, refusal)
                  WHERE u.refusal IS NOT NULL AND modes[u.position] = 'atomic');
+END $$;
 COMMENT ON FUNCTION api.custody_dropped(text[], integer[], text[]) IS
     'positions of the requests in mode atomic that have a refused event';
 

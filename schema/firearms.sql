@@ -22,14 +22,19 @@ COMMENT ON VIEW api.firearm_party IS
     'who may see a firearm: the organization whose record it is, and every one that it was ever sent to';
 
 CREATE FUNCTION api.firearm_seen(firearm uuid, organization uuid) RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
     RETURN EXISTS (SELECT FROM api.firearm_party p WHERE p.firearm_id = firearm AND p.organization_id = organization);
+END $$;
 COMMENT ON FUNCTION api.firearm_seen(uuid, uuid) IS 'may that organization see that firearm';
 
 -- how it is found -----------------------------------------------------------------------
 
 CREATE FUNCTION api.serial_keys(written text) RETURNS text[]
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
     RETURN ARRAY(
         SELECT k.key
         FROM (VALUES (1, api.normalise_serial(written)),
@@ -41,6 +46,7 @@ CREATE FUNCTION api.serial_keys(written text) RETURNS text[]
              AS k(place, key)
         WHERE k.key <> ''
         GROUP BY k.key ORDER BY min(k.place));
+END $$;
 COMMENT ON FUNCTION api.serial_keys(text) IS
     'keys to look a serial up by, the best first: as written, without S/N, after and before a semicolon, without a licence in front';
 
@@ -93,7 +99,9 @@ COMMENT ON FUNCTION api.firearm_refs(uuid[], jsonb[]) IS
 -- answers -------------------------------------------------------------------------------
 
 CREATE FUNCTION api.firearm_json(firearm uuid, organization uuid) RETURNS jsonb
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
     RETURN (
         SELECT jsonb_build_object(
                    'id', api.public_id('frm', f.id),
@@ -106,8 +114,8 @@ CREATE FUNCTION api.firearm_json(firearm uuid, organization uuid) RETURNS jsonb
                    'type', s.firearm_type,
                    'serial', s.serial,
                    'marks', coalesce(m.marks, '[]'::jsonb),
-                   'shipped_to', (SELECT coalesce(api.party_name(api.party_now(e.to_party)), e.to_written)
-                                  FROM registry.custody_event e
+                   'shipped_to', (SELECT coalesce(p.name, e.to_written)
+                                  FROM registry.custody_event e LEFT JOIN api.party p ON p.id = e.to_party
                                   WHERE e.firearm_id = f.id AND e.kind = 'shipped' ORDER BY e.seq LIMIT 1),
                    'shipped_on', s.shipped_on,
                    'recorded_at', api.time_text(f.recorded_at))
@@ -125,6 +133,7 @@ CREATE FUNCTION api.firearm_json(firearm uuid, organization uuid) RETURNS jsonb
             FROM registry.mark k WHERE k.firearm_id = f.id
         ) m
         WHERE f.id = firearm);
+END $$;
 COMMENT ON FUNCTION api.firearm_json(uuid, uuid) IS
     'a firearm as that organization sees it: codes and external id only if it registered the firearm';
 

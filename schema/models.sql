@@ -18,7 +18,12 @@ LEFT JOIN registry.maker_key c ON c.maker_id = m.id AND c.kind = 'national_code'
 COMMENT ON VIEW api.maker_known IS 'makers with the organization that each one is, if it takes part';
 
 CREATE FUNCTION api.organization_by_licence(licence_kind text, licence_key text) RETURNS uuid
-    LANGUAGE sql STABLE PARALLEL SAFE
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF licence_key IS NULL THEN
+        RETURN NULL;
+    END IF;
     -- Today's holder, or the last one there was.
     RETURN (SELECT l.organization_id FROM registry.organization_licence l
             WHERE l.kind = licence_kind AND l.key = licence_key
@@ -26,6 +31,7 @@ CREATE FUNCTION api.organization_by_licence(licence_kind text, licence_key text)
                      AND coalesce(l.valid_to, 'infinity') >= api.today() DESC,
                      l.valid_to DESC NULLS FIRST, l.organization_id
             LIMIT 1);
+END $$;
 COMMENT ON FUNCTION api.organization_by_licence(text, text) IS 'organization that holds the licence with that key; null if none does';
 
 -- Each way of writing excludes the others by its form, so their order does not
@@ -66,18 +72,25 @@ COMMENT ON FUNCTION api.parties(text[]) IS
     'who each text names: an organization (by id, licence, ORI or national code), an external party (by licence), '
     'a maker (in these ways or by name); one row for each text, null where nobody is known';
 
-CREATE FUNCTION api.party_name(party uuid) RETURNS text
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN coalesce((SELECT o.name FROM registry.organization o WHERE o.id = party),
-                    (SELECT x.written FROM registry.external_party x WHERE x.id = party));
-COMMENT ON FUNCTION api.party_name(uuid) IS 'name of an organization, licence of an external party; null for null';
+CREATE VIEW api.party AS
+SELECT o.id, o.id AS now_id, o.name
+FROM registry.organization o
+UNION ALL
+SELECT x.id, coalesce(h.id, x.id), coalesce(h.name, x.written)
+FROM registry.external_party x
+LEFT JOIN registry.organization h ON h.id = api.organization_by_licence('ffl', x.key);
+COMMENT ON VIEW api.party IS
+    'organizations and external parties; now_id and name are those of the organization that has an external party''s licence '
+    'since it was entered';
 
 -- An external party gets its id here and its row with the first record that
 -- names it, so that a refused request leaves nothing.
-CREATE FUNCTION api.parties_map(written text[]) RETURNS jsonb
-    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION api.parties_map(texts text[]) RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH party AS MATERIALIZED (SELECT p.* FROM api.parties(parties_map.written) p),
+#variable_conflict use_column
+BEGIN
+    RETURN (WITH party AS MATERIALIZED (SELECT p.* FROM api.parties(texts) p),
     fresh AS MATERIALIZED (
         SELECT k.licence_key, k.written, gen_random_uuid() AS id
         FROM (SELECT p.licence_key, min(p.written) AS written FROM party p
@@ -87,49 +100,57 @@ AS $$
     )
     SELECT coalesce(jsonb_object_agg(p.written, jsonb_build_object(
                'organization', p.organization_id, 'party', coalesce(p.organization_id, p.external_id, f.id),
-               'name', coalesce(api.party_name(coalesce(p.organization_id, p.external_id)), f.written),
+               'name', coalesce(n.name, f.written),
                'maker', p.maker_id, 'key', p.licence_key, 'fresh', f.id IS NOT NULL)), '{}'::jsonb)
-    FROM party p LEFT JOIN fresh f ON f.licence_key = p.licence_key
-$$;
+    FROM party p
+    LEFT JOIN fresh f ON f.licence_key = p.licence_key
+    LEFT JOIN api.party n ON n.id = coalesce(p.organization_id, p.external_id));
+END $$;
 COMMENT ON FUNCTION api.parties_map(text[]) IS
     'api.parties as an object from each text; party is null only where the text is neither known nor a licence';
 
-CREATE FUNCTION api.external_parties_enter(batch uuid, map jsonb, written text[], ordinals integer[]) RETURNS void
-    LANGUAGE sql SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION api.external_parties_enter(batch uuid, map jsonb, texts text[], ordinals integer[]) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_column
+BEGIN
     INSERT INTO registry.external_party (id, key, written, batch_id, ordinal)
     SELECT DISTINCT ON (p.value ->> 'key') (p.value ->> 'party')::uuid, p.value ->> 'key', p.value ->> 'name', batch, u.ordinal
-    FROM unnest(written, ordinals) WITH ORDINALITY AS u(written, ordinal, place)
+    FROM unnest(texts, ordinals) WITH ORDINALITY AS u(written, ordinal, place)
     CROSS JOIN LATERAL (SELECT map -> u.written AS value OFFSET 0) p
     WHERE (p.value -> 'fresh')::boolean
-    ORDER BY p.value ->> 'key', u.place
-$$;
+    ORDER BY p.value ->> 'key', u.place;
+END $$;
 COMMENT ON FUNCTION api.external_parties_enter(uuid, jsonb, text[], integer[]) IS
     'enters the external parties that a map has ids for and that these texts name';
 
-CREATE FUNCTION api.importers_map(map jsonb, written text[]) RETURNS jsonb
-    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION api.importers_map(map jsonb, texts text[]) RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH unknown AS MATERIALIZED (
+#variable_conflict use_column
+BEGIN
+    RETURN (WITH unknown AS MATERIALIZED (
         SELECT u.written, u.value ->> 'key' AS key
         FROM (SELECT DISTINCT w.written, map -> w.written AS value
-              FROM unnest(importers_map.written) AS w(written) WHERE w.written IS NOT NULL) u
+              FROM unnest(texts) AS w(written) WHERE w.written IS NOT NULL) u
         WHERE u.value ->> 'maker' IS NULL AND u.value ->> 'organization' IS NULL AND u.value ->> 'party' IS NOT NULL
     ), fresh AS MATERIALIZED (SELECT k.key, gen_random_uuid() AS id FROM (SELECT DISTINCT u.key FROM unknown u) k)
     SELECT map || coalesce(jsonb_object_agg(u.written, (map -> u.written)
                                || jsonb_build_object('maker', f.id, 'fresh_maker', true)), '{}'::jsonb)
-    FROM unknown u JOIN fresh f ON f.key = u.key
-$$;
+    FROM unknown u JOIN fresh f ON f.key = u.key);
+END $$;
 COMMENT ON FUNCTION api.importers_map(jsonb, text[]) IS
     'the map with a maker for each of these texts that is a licence which nobody here has: an importer that takes no part';
 
-CREATE FUNCTION api.importers_enter(batch uuid, map jsonb, written text[], ordinals integer[]) RETURNS void
-    LANGUAGE sql SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION api.importers_enter(batch uuid, map jsonb, texts text[], ordinals integer[]) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_column
+BEGIN
     WITH fresh AS MATERIALIZED (
         SELECT DISTINCT ON (p.value ->> 'key') (p.value ->> 'maker')::uuid AS id, p.value ->> 'key' AS key,
                p.value ->> 'name' AS written, u.ordinal
-        FROM unnest(written, ordinals) WITH ORDINALITY AS u(written, ordinal, place)
+        FROM unnest(texts, ordinals) WITH ORDINALITY AS u(written, ordinal, place)
         CROSS JOIN LATERAL (SELECT map -> u.written AS value OFFSET 0) p
         WHERE (p.value -> 'fresh_maker')::boolean
         ORDER BY p.value ->> 'key', u.place
@@ -138,15 +159,17 @@ AS $$
         SELECT f.id, f.written, batch, f.ordinal FROM fresh f
     )
     INSERT INTO registry.maker_key (kind, key, maker_id, written, batch_id, ordinal)
-    SELECT 'licence', f.key, f.id, f.written, batch, f.ordinal FROM fresh f
-$$;
+    SELECT 'licence', f.key, f.id, f.written, batch, f.ordinal FROM fresh f;
+END $$;
 COMMENT ON FUNCTION api.importers_enter(uuid, jsonb, text[], integer[]) IS
     'enters the makers that importers_map has ids for and that these texts name';
 
 CREATE FUNCTION api.party_now(party uuid) RETURNS uuid
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN coalesce((SELECT api.organization_by_licence('ffl', x.key)
-                     FROM registry.external_party x WHERE x.id = party), party);
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT p.now_id FROM api.party p WHERE p.id = party);
+END $$;
 COMMENT ON FUNCTION api.party_now(uuid) IS
     'the same party, or the organization that has since been entered with an external party''s licence';
 
@@ -311,8 +334,11 @@ COMMENT ON FUNCTION api.create_model(uuid, integer[], uuid[], uuid[], jsonb[]) I
 
 CREATE FUNCTION api.list_models(batch uuid, ordinals integer[], accounts uuid[], organizations uuid[], requests jsonb[])
     RETURNS TABLE (ordinal integer, outcome text, answer jsonb, subject jsonb)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     SELECT a.ordinal,
            CASE WHEN a.cursor_wrong THEN 'invalid_request' ELSE 'ok' END,
            CASE WHEN a.cursor_wrong THEN api.refusal('/query/cursor', 'not a cursor of this list')
@@ -343,7 +369,7 @@ AS $$
                 LIMIT a.page + 1
             ) w
         ) r
-    ) p ON NOT a.cursor_wrong
-$$;
+    ) p ON NOT a.cursor_wrong;
+END $$;
 COMMENT ON FUNCTION api.list_models(uuid, integer[], uuid[], uuid[], jsonb[]) IS
     'operation list_models: by maker and name, a page at a time';

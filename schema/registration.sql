@@ -134,8 +134,7 @@ BEGIN
                CASE WHEN r.row ? 'maker' THEN (parties -> (r.row ->> 'maker')) ->> 'maker'
                     ELSE own_makers ->> a.organization::text END AS maker,
                (parties -> (r.row ->> 'importer')) ->> 'maker' AS importer_maker,
-               api.fold_name(r.row ->> 'model') AS model_key, r.row ->> 'caliber' AS caliber,
-               calibers ->> api.fold_word(r.row ->> 'caliber') AS caliber_word,
+               api.fold_name(r.row ->> 'model') AS model_key, calibers ->> api.fold_word(r.row ->> 'caliber') AS caliber_word,
                types ->> api.fold_word(r.row ->> 'type') AS type_word,
                r.row ->> 'shipped_to' AS shipped_to, (parties -> (r.row ->> 'shipped_to')) ->> 'party' AS party,
                (r.row ->> 'shipped_on')::date AS shipped_on, r.row -> 'marks' AS marks
@@ -207,7 +206,7 @@ BEGIN
         INSERT INTO registry.firearm (id, organization_id, registered_by, maker_id, importer_id, model_id, external_id,
                                       serial, serial_key, caliber, firearm_type, account_id, batch_id, ordinal)
         SELECT r.id, r.owner, r.organization, r.maker_id, r.importer_id, (r.model ->> 'id')::uuid, r.external_id,
-               r.serial, r.serial_key, r.caliber, r.type_word, r.account, batch, r.ordinal
+               r.serial, r.serial_key, r.caliber_word, r.type_word, r.account, batch, r.ordinal
         FROM row r WHERE r.stored
     ), mark AS (
         INSERT INTO registry.mark (id, firearm_id, word, scheme, placement, valid_from, batch_id, ordinal)

@@ -75,8 +75,10 @@ COMMENT ON FUNCTION api.sales_bind(uuid, uuid[], integer[]) IS
     'binds unmatched sales to firearms that were just registered, sent or received; the ordinal is that of the request';
 
 CREATE FUNCTION api.sale_custody(batch uuid, sales uuid[], ordinals integer[]) RETURNS void
-    LANGUAGE sql SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_column
+BEGIN
     INSERT INTO registry.custody_event (id, firearm_id, seq, kind, occurred_on, from_party, sale_id, organization_id,
                                         account_id, batch_id, ordinal)
     SELECT gen_random_uuid(), n.firearm_id, t.events + 1, 'sold', n.delivered_on, n.organization_id, n.id,
@@ -85,8 +87,8 @@ AS $$
     JOIN registry.sale s ON s.id = u.id
     JOIN api.sale_now n ON n.id = u.id
     JOIN registry.firearm_state t ON t.firearm_id = n.firearm_id
-    WHERE n.state = 'delivered'
-$$;
+    WHERE n.state = 'delivered';
+END $$;
 COMMENT ON FUNCTION api.sale_custody(uuid, uuid[], integer[]) IS
     'puts those of the sales that are delivered and have their firearm into its chain; the caller holds the locks';
 

@@ -44,7 +44,7 @@ COMMENT ON COLUMN registry.firearm.model_id IS 'model of the maker';
 COMMENT ON COLUMN registry.firearm.external_id IS 'the sender''s own name of the record, unique in its organization for ever';
 COMMENT ON COLUMN registry.firearm.serial IS 'as marked on the firearm';
 COMMENT ON COLUMN registry.firearm.serial_key IS 'what is compared: upper case, A–Z and 0–9 only, letter O as 0';
-COMMENT ON COLUMN registry.firearm.caliber IS 'as the sender wrote it; firearm_state has the vocabulary''s word';
+COMMENT ON COLUMN registry.firearm.caliber IS 'word of the vocabulary caliber, also where the sender wrote an alias';
 COMMENT ON COLUMN registry.firearm.firearm_type IS 'word of the vocabulary firearm_type';
 COMMENT ON COLUMN registry.firearm.account_id IS 'account that sent it';
 COMMENT ON COLUMN registry.firearm.batch_id IS 'batch that recorded the row; with ordinal it names the log entry';

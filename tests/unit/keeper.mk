@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 if HAVE_CMOCKA
-keeper_unit_tests = tests/unit/test_scheduler tests/unit/test_anchor
+keeper_unit_tests = tests/unit/test_scheduler tests/unit/test_anchor tests/unit/test_strangers
 check_PROGRAMS += $(keeper_unit_tests)
 TESTS += $(keeper_unit_tests)
 keeper_unit_libs = keeper/libkeeper.a api/libapi.a accesslog/libaccesslog.a auth/libauth.a \
@@ -10,4 +10,6 @@ tests_unit_test_scheduler_SOURCES = tests/unit/test_scheduler.c
 tests_unit_test_scheduler_LDADD = $(keeper_unit_libs)
 tests_unit_test_anchor_SOURCES = tests/unit/test_anchor.c
 tests_unit_test_anchor_LDADD = $(keeper_unit_libs)
+tests_unit_test_strangers_SOURCES = tests/unit/test_strangers.c
+tests_unit_test_strangers_LDADD = $(keeper_unit_libs)
 endif

@@ -3,7 +3,8 @@ if HAVE_CMOCKA
 server_tests = tests/unit/test_config tests/unit/test_message tests/unit/test_http_check \
   tests/unit/test_http_target tests/unit/test_request_ids tests/unit/test_link
 check_PROGRAMS += $(server_tests)
-TESTS += $(server_tests)
+TESTS += $(server_tests) tests/unit/test_parent
+EXTRA_DIST += tests/unit/test_parent
 server_test_libs = server/libserver.a keeper/libmessage.a base/libbase.a $(CMOCKA_LIBS) \
   $(INIH_LIBS) $(JANSSON_LIBS)
 tests_unit_test_config_SOURCES = tests/unit/test_config.c

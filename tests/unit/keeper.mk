@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 if HAVE_CMOCKA
-keeper_unit_tests = tests/unit/test_scheduler tests/unit/test_anchor tests/unit/test_strangers
+keeper_unit_tests = tests/unit/test_scheduler tests/unit/test_anchor tests/unit/test_strangers \
+  tests/unit/test_rows
 check_PROGRAMS += $(keeper_unit_tests)
 TESTS += $(keeper_unit_tests)
 keeper_unit_libs = keeper/libkeeper.a api/libapi.a accesslog/libaccesslog.a auth/libauth.a \
@@ -12,4 +13,6 @@ tests_unit_test_anchor_SOURCES = tests/unit/test_anchor.c
 tests_unit_test_anchor_LDADD = $(keeper_unit_libs)
 tests_unit_test_strangers_SOURCES = tests/unit/test_strangers.c
 tests_unit_test_strangers_LDADD = $(keeper_unit_libs)
+tests_unit_test_rows_SOURCES = tests/unit/test_rows.c
+tests_unit_test_rows_LDADD = $(keeper_unit_libs)
 endif

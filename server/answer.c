@@ -112,6 +112,20 @@ enum MHD_Result answer_message(const struct answer_frame *frame,
     return queue(frame, answer->status, response, complete);
 }
 
+enum MHD_Result answer_metrics(const struct answer_frame *frame, struct ct_buf *text_take,
+                               const char *media_type)
+{
+    struct MHD_Response *response = NULL;
+    if (!text_take->failed)
+        response = MHD_create_response_from_buffer(text_take->length, text_take->data,
+                                                   MHD_RESPMEM_MUST_COPY);
+    ct_buf_free(text_take);
+    if (response == NULL)
+        return MHD_NO;
+    return queue(frame, 200, response,
+                 add(response, "Content-Type", media_type) && add_common(response, frame));
+}
+
 enum MHD_Result answer_live(const struct answer_frame *frame)
 {
     return answer_json(frame, 200, JSON, json_pack("{s:s}", "state", "live"), NULL, 0);

@@ -32,6 +32,10 @@ enum MHD_Result answer_message(const struct answer_frame *frame,
                                const struct message_answer *answer, uint8_t *memory_take,
                                const char *media_type);
 
+/* /metrics: the keeper's text and the front's after it. Frees text_take's memory. */
+enum MHD_Result answer_metrics(const struct answer_frame *frame, struct ct_buf *text_take,
+                               const char *media_type);
+
 /* /livez: this process answers. */
 enum MHD_Result answer_live(const struct answer_frame *frame);
 /* /readyz when the keeper cannot be asked. */

@@ -29,7 +29,12 @@ struct front {
     atomic_bool stopping;
     atomic_uint active;         /* requests between their last byte and the end of their answer */
     atomic_size_t large_bodies; /* bytes */
+    _Atomic uint64_t requests;
+    _Atomic uint64_t refusals[API_ERRORS]; /* by the front itself */
 };
+
+/* Appends the front's own numbers to those of the keeper. */
+void front_metrics(struct front *front, struct ct_buf *out);
 
 /* One listener, the closure of its callbacks. */
 struct front_listener {

@@ -70,9 +70,11 @@ static const char *decode(char *start, char *end)
             *to++ = *from;
             continue;
         }
-        if (end - from < 3 || hex_digit(from[1]) < 0 || hex_digit(from[2]) < 0)
+        int high = end - from < 3 ? -1 : hex_digit(from[1]);
+        int low = high < 0 ? -1 : hex_digit(from[2]);
+        if (low < 0)
             return "% is followed by two hexadecimal digits";
-        *to++ = (char)(hex_digit(from[1]) << 4 | hex_digit(from[2]));
+        *to++ = (char)(high << 4 | low);
         from += 2;
     }
     if (!http_is_plain_utf8(start, (size_t)(to - start)))

@@ -443,7 +443,7 @@ enum ct_status front_link_start(unsigned pending_max, struct link_limits limits,
     link->fd = -1;
     link->next_fd = -1;
     link->bucket_mask = count - 1;
-    link->buckets = calloc(count, sizeof *link->buckets);
+    link->buckets = calloc(count, sizeof(struct link_entry *));
     link->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     ct_buf_init(&link->out, OUT_MAX);
     ct_buf_init(&link->flight, OUT_MAX);

@@ -12,7 +12,7 @@ sbin_PROGRAMS += %D%/casetraced
 %C%_casetraced_LDADD = %D%/libserver.a keeper/libmessage.a base/libbase.a $(INIH_LIBS) $(JANSSON_LIBS)
 
 pkglibexec_PROGRAMS += %D%/casetraced-front %D%/casetraced-keeper
-%C%_casetraced_front_SOURCES = %D%/front.h %D%/front.c %D%/request.h %D%/request.c \
+%C%_casetraced_front_SOURCES = %D%/front.h %D%/front.c %D%/front_metrics.c %D%/request.h %D%/request.c \
   %D%/answer.h %D%/answer.c
 %C%_casetraced_front_LDADD = %D%/libserver.a api/libapi.a keeper/libmessage.a base/libbase.a \
   $(MHD_LIBS) $(INIH_LIBS) $(JANSSON_LIBS)

@@ -60,6 +60,7 @@ void *request_begin(void *cls, const char *target, struct MHD_Connection *connec
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     request->entry = no_entry;
     request->listener = cls;
+    (void)atomic_fetch_add_explicit(&request->listener->front->requests, 1, memory_order_relaxed);
     request->connection = connection;
     request->socket = info == NULL ? NULL : info->socket_context;
     request->phase = PHASE_HEAD;
@@ -114,6 +115,17 @@ void request_end(void *cls, struct MHD_Connection *connection, void **con_cls,
 
 /* ---- the answer ------------------------------------------------------------------------ */
 
+#define METRICS_MAX (1u << 20)
+
+static enum MHD_Result answer_all_metrics(struct request *request, const struct answer_frame *frame)
+{
+    struct ct_buf text;
+    ct_buf_init(&text, METRICS_MAX);
+    (void)ct_buf_append(&text, request->entry.answer.body, request->entry.answer.body_length);
+    front_metrics(request->listener->front, &text);
+    return answer_metrics(frame, &text, api_routes[API_OP_METRICS].media_type);
+}
+
 static enum MHD_Result answer(struct request *request)
 {
     struct front *front = request->listener->front;
@@ -137,6 +149,8 @@ static enum MHD_Result answer(struct request *request)
         const struct message_answer *message = &request->entry.answer;
         const char *media_type = api_routes[request->operation].media_type;
         uint8_t *memory = request->entry.memory;
+        if (request->operation == API_OP_METRICS && message->status == 200)
+            return answer_all_metrics(request, &frame);
         request->entry.memory = NULL;
         if (message->status >= 400 && request->operation != API_OP_READYZ)
             media_type = ANSWER_PROBLEM_TYPE;
@@ -146,6 +160,7 @@ static enum MHD_Result answer(struct request *request)
         request->error = sent && request->entry.outcome == LINK_OUTCOME_UNKNOWN
                              ? API_ERROR_OUTCOME_UNKNOWN
                              : API_ERROR_NOT_ATTEMPTED;
+    (void)atomic_fetch_add_explicit(&front->refusals[request->error], 1, memory_order_relaxed);
     if (request->operation == API_OP_READYZ)
         return answer_keeper_away(&frame);
     return answer_problem(&frame, request->error, request->refusal.detail, request->refusal.pointer,

@@ -51,6 +51,7 @@ FINE = {
     "content-length 0": head(ME, "Content-Length: 0"),
     "escaped parameter": head("GET /v1/traces/%41%c3%9c HTTP/1.1"),
     "query": head("GET /v1/traces?case_number=a+%C3%9C&limit=1 HTTP/1.1"),
+    "cookies": head(ME, "Cookie: a=b; c=d", "Cookie: e=f"),
     "60 headers": head(ME, *(f"X-{i}: {i}" for i in range(60))),
     "a long header": head(ME, "X-Long: " + "x" * 12000),
 }
@@ -290,6 +291,20 @@ def test_operator_listener(casetrace, contract):
         assert wire.ends()
 
 
+def test_refusals_are_counted(casetrace):
+    def refused(code):
+        with Wire(casetrace, tls=False) as wire:
+            text = wire.send(head("GET /metrics HTTP/1.1")).answer().body.decode()
+        assert re.search(r"^casetrace_front_connections \d+$", text, re.M)
+        found = re.search(rf'^casetrace_front_refusals_total{{code="{code}"}} (\d+)$', text, re.M)
+        return int(found[1]) if found else 0
+
+    before = refused("malformed_http")
+    with Wire(casetrace) as wire:
+        assert wire.send(head(ME, host=None)).answer().status == 400
+    assert refused("malformed_http") == before + 1
+
+
 def test_operator_listener_is_on_loopback(casetrace):
     text = casetrace.configuration.read_text()
     assert f"127.0.0.1:{casetrace.operator_port}" in text
@@ -324,6 +339,7 @@ def test_other_suites_are_refused(casetrace, cipher):
         Wire(casetrace, context=context_of(casetrace, ssl.TLSVersion.TLSv1_2, cipher))
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
 def test_older_versions_are_refused(casetrace, version):
     with pytest.raises((ssl.SSLError, ConnectionResetError)):

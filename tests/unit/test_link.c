@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -440,8 +441,7 @@ static void *run_crowd(void *argument)
     for (uint64_t done = 0; done < EACH; done += AT_ONCE) {
         for (uint64_t i = 0; i < AT_ONCE; i++) {
             char body[32];
-            int length =
-                snprintf(body, sizeof body, "%llu", (unsigned long long)(crowd->first + done + i));
+            int length = snprintf(body, sizeof body, "%" PRIu64, crowd->first + done + i);
             MUST(ask(crowd->link, &asked[i], crowd->first + done + i, body, (size_t)length) ==
                  CT_OK);
         }
@@ -468,7 +468,7 @@ static void test_crowd(void **state)
         crowd[i] = (struct crowd){.link = link, .first = 1 + i * EACH};
         assert_int_equal(pthread_create(&threads[i], NULL, run_crowd, &crowd[i]), 0);
     }
-    for (size_t i = 0; i < CROWD * EACH; i++) {
+    for (size_t i = 0; i < (size_t)CROWD * EACH; i++) {
         struct message_request request = next_request(&keeper);
         char body[32];
         assert_true(request.body_length < sizeof body);

@@ -15,7 +15,7 @@ import pytest
 from wire import Wire, head, post
 
 LIMITS = {name: int(value) / 1000 for name, value in re.findall(
-    r"#define (LIMIT_\w+)_MS (\d+)",
+    r"#define (LIMIT_\w+)_MS[\s\\]+(\d+)",
     (pathlib.Path(__file__).resolve().parents[2] / "keeper/limits.h").read_text())}
 EARLY_S, LATE_S = 0.5, 5
 PULSE_S = 0.5

@@ -243,11 +243,6 @@ END $$;
 COMMENT ON FUNCTION api.organization_makers_enter(uuid, integer[], uuid[], jsonb[]) IS
     'part of create_organization: makers, national codes and models of the organizations that were just entered';
 
-CREATE FUNCTION api.national_code_held(code text) RETURNS boolean
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN EXISTS (SELECT FROM registry.maker_key k WHERE k.kind = 'national_code' AND k.key = code);
-COMMENT ON FUNCTION api.national_code_held(text) IS 'whether a maker has that national code already';
-
 -- models ------------------------------------------------------------------------------
 
 CREATE VIEW api.model_answer AS

@@ -32,9 +32,9 @@ SELECT w.kind, w.value, w.title, coalesce(string_to_array(w.aliases, '|'), '{}')
 FROM (SELECT v.*, row_number() OVER () AS line FROM (VALUES
     ('caliber', '9mm', '9 mm Luger', '9mm Luger|9x19|9x19mm|9mm Parabellum|9 Para|9mm NATO'),
     ('caliber', '.380 ACP', '.380 Automatic', '380|380 ACP|380 Auto|.380 Auto|9mm Kurz|9mm Short|9x17|9x17mm'),
-    ('caliber', '.40 S&W', '.40 Smith & Wesson', '40|40 S&W|.40|40 SW|.40 SW|.40 Smith & Wesson'),
+    ('caliber', '.40 S&W', '.40 Smith & Wesson', '40|40 S&W|.40|40 SW|.40 SW|.40 Smith & Wesson|40 Smith & Wesson'),
     ('caliber', '.45 ACP', '.45 Automatic', '45|45 ACP|45 Auto|.45 Auto|.45|11.43x23mm'),
-    ('caliber', '.22 LR', '.22 Long Rifle', '22|22 LR|.22|.22 Long Rifle|22LR'),
+    ('caliber', '.22 LR', '.22 Long Rifle', '22|22 LR|.22|.22 Long Rifle|22 Long Rifle|22LR'),
     ('caliber', '.25 ACP', '.25 Automatic', '25|25 ACP|25 Auto|.25 Auto|6.35mm|6.35mm Browning'),
     ('caliber', '.32 ACP', '.32 Automatic', '32|32 ACP|32 Auto|.32 Auto|7.65mm|7.65mm Browning'),
     ('caliber', '.357 SIG', '.357 SIG', '357 SIG'),

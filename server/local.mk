@@ -24,3 +24,4 @@ pkglibexec_PROGRAMS += %D%/casetraced-front %D%/casetraced-keeper
 
 dist_man_MANS += %D%/casetraced.8 %D%/casetrace.conf.5
 dist_doc_DATA = deploy/casetrace.conf.sample
+EXTRA_DIST += %D%/README.md

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* 10,000 rows with all that is wrong in them would make an answer that fits no frame. */
+#define ROW_ERRORS_SHOWN 2
 #define ERRORS_SHOWN 200 /* of all rows of a request in mode atomic */
 
 /* Rows put aside: an array as long as the request's, null where the row went to SQL. */
@@ -29,7 +31,7 @@ bool api_rows_partial(const struct api_request *request)
 static json_t *field_errors(const struct api_field_errors *errors, const char *code)
 {
     json_t *list = json_array();
-    for (unsigned i = 0; i < errors->count; i++)
+    for (unsigned i = 0; i < errors->count && i < ROW_ERRORS_SHOWN; i++)
         (void)json_array_append_new(list,
                                     json_pack("{s:s, s:s, s:s}", "pointer", errors->at[i].pointer,
                                               "detail", errors->at[i].text, "code", code));
@@ -112,6 +114,9 @@ void api_rows_before(struct api_request *request, api_row_check *check)
     request->input = json_pack("{s:o}", "body", body);
     if (aside->count > 0 && !api_rows_partial(request))
         refuse_all(request, aside->rows);
+    else if (json_array_size(kept) == 0) /* nothing is left for SQL to answer */
+        request->answer = json_pack("{s:s, s:i, s:I, s:O}", "mode", "partial", "accepted", 0,
+                                    "refused", (json_int_t)aside->count, "rows", aside->rows);
 }
 
 static void merge(struct api_request *request)

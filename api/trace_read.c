@@ -65,7 +65,7 @@ static void disclose(struct api_context *context, struct api_request *request, j
         json_decref(purchaser);
         return;
     }
-    request->seal_broken = true;
+    request->seal_broken = sealed->bytes != NULL; /* none at all: expunged by authority */
     (void)json_object_set_new(candidate, "first_purchaser",
                               json_pack("{s:b, s:s}", "disclosed", 0, "reason",
                                         sealed->bytes == NULL ? "expunged" : "seal_broken"));

@@ -86,6 +86,7 @@ char *ct_json_text(const json_t *json)
         return NULL;
     if (length <= sizeof first) {
         memcpy(text, first, length);
+        explicit_bzero(first, length); /* keys and purchasers pass through here */
     } else if (json_dumpb(json, text, length, flags) != length) {
         free(text);
         return NULL;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keeper/internal.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,10 +23,25 @@ static struct message_answer answer_to(const struct ticket *ticket, uint16_t sta
     return answer;
 }
 
+/* An answer that does not fit its frame is replaced by one that says so: silence would only be
+ * noticed by the front's deadline. */
 static void encode(struct ct_buf *out, const struct message_answer *answer)
 {
-    if (message_answer_encode(out, answer) != CT_OK)
-        ct_log(CT_LOG_ERROR, "an answer of %zu bytes does not fit its frame", answer->body_length);
+    static const char body[] =
+        "{\"type\":\"urn:casetrace:error:internal\",\"title\":\"Something went wrong here\","
+        "\"status\":500,\"code\":\"internal\",\"detail\":\"the answer is too large\","
+        "\"errors\":[],\"request_id\":null}";
+    struct message_answer instead = *answer;
+    if (message_answer_encode(out, answer) == CT_OK)
+        return;
+    ct_log(CT_LOG_ERROR, "an answer of %zu bytes does not fit its frame", answer->body_length);
+    instead.status = 500;
+    instead.header_count = 1;
+    instead.headers[0] = (struct message_pair){"Content-Type", "application/problem+json"};
+    instead.body = (const uint8_t *)body;
+    instead.body_length = sizeof body - 1;
+    if (message_answer_encode(out, &instead) != CT_OK)
+        ct_log(CT_LOG_ERROR, "nor does the answer that says so");
 }
 
 void answer_text(struct ct_buf *out, const struct ticket *ticket, uint16_t status,
@@ -170,6 +186,8 @@ static void answer_body(struct ct_buf *out, const struct ticket *ticket, const j
         answer.body_length = text == NULL ? 0 : strlen(text);
     }
     encode(out, &answer);
+    if (text != NULL)
+        sodium_memzero(text, answer.body_length); /* a purchaser or a key may be in it */
     free(text);
 }
 
@@ -191,6 +209,9 @@ void answer_request(struct ct_buf *out, struct lane *lane, struct ticket *ticket
     const struct api_handler *handler = api_handler_of(request->sql);
     json_t *body = handler->render == NULL ? json_incref(request->answer)
                                            : handler->render(&lane->context, request, receipt);
-    answer_body(out, ticket, body, entry);
+    if (body != NULL)
+        answer_body(out, ticket, body, entry);
+    else
+        answer_problem(out, ticket, API_ERROR_INTERNAL, NULL, entry);
     json_decref(body);
 }

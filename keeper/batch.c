@@ -68,7 +68,7 @@ static enum ct_status open_batch(struct batch *batch, struct store_result **ret)
     if (status == CT_OK)
         status = store_queue(store, API_SQL_batch_open, &params);
     if (status == CT_OK)
-        status = store_run(store, ct_mono_ms() + LIMIT_STATEMENT_MS + LIMIT_LOCK_MS, results, 2,
+        status = store_run(store, ct_mono_ms() + LIMIT_STATEMENT_MS + LIMIT_SILENCE_MS, results, 2,
                            &batch->err);
     store_params_free(&params);
     store_result_free(results[0]);
@@ -91,14 +91,17 @@ static void decide_all(struct batch *batch, const struct store_result *rows)
     }
     for (size_t row = 0; row < store_rows(rows); row++) {
         size_t place = (size_t)store_get_int(rows, row, 0) - 1;
-        if (place >= batch->count)
+        if (place >= batch->count || batch->logged_count == batch->count)
             continue;
         struct ticket *ticket = batch->tickets[place];
         ticket->request.error = API_ERROR_NONE;
         batch->logged[batch->logged_count++] = ticket;
         ticket->request.ordinal = (uint32_t)batch->logged_count;
         decide_identity(ticket, rows, row);
-        if (batch->poisoned)
+        if (ticket->in_flight)
+            api_refuse(&ticket->request, API_ERROR_IDEMPOTENCY_IN_FLIGHT, NULL,
+                       "another request with this key is being carried out");
+        else if (batch->poisoned)
             api_refuse(&ticket->request, API_ERROR_INTERNAL, NULL, "it could not be carried out");
         else
             decide_request(lane, ticket, rows, row);
@@ -132,7 +135,10 @@ static enum ct_status run_groups(struct batch *batch, struct group *groups, size
     struct lane *lane = batch->lane;
     struct store_result *results[GROUPS_MAX] = {0};
     size_t started = 0;
-    int64_t wait_ms = lane->kind == LANE_BULK ? LIMIT_BULK_STATEMENT_MS : LIMIT_STATEMENT_MS;
+    /* The server's own limit comes first, so that a slow statement fails by itself and its request
+     * can be told from the others; ours is for a server that says nothing any more. */
+    int64_t wait_ms =
+        (lane->kind == LANE_BULK ? LIMIT_BULK_STATEMENT_MS : LIMIT_STATEMENT_MS) + LIMIT_SILENCE_MS;
     enum ct_status status = CT_OK;
     for (size_t i = 0; i < count && status == CT_OK; i++) {
         const struct api_handler *handler = api_handler_of(groups[i].sql);
@@ -142,6 +148,7 @@ static enum ct_status run_groups(struct batch *batch, struct group *groups, size
                                 groups[i].count);
         started++;
     }
+    wait_ms += (int64_t)started * LIMIT_STATEMENT_MS;
     if (status == CT_OK && started > 0)
         status = store_run(lane->store, ct_mono_ms() + wait_ms, results, started, &batch->err);
     started = 0;
@@ -199,6 +206,11 @@ static enum ct_status store_outcomes(struct batch *batch)
     if (count > 0) {
         decide_outcome_params(batch->lane, &params, batch->id, kept, count);
         status = store_queue(batch->lane->store, API_SQL_idempotency_store, &params);
+        /* May wait for a row of another lane, which may wait for the log: not with that in hand. */
+        if (status == CT_OK)
+            status = store_run(batch->lane->store,
+                               ct_mono_ms() + 2 * LIMIT_STATEMENT_MS + LIMIT_SILENCE_MS, NULL, 0,
+                               &batch->err);
     }
     store_params_free(&params);
     free(kept);
@@ -312,6 +324,8 @@ static enum batch_result answer_all(struct batch *batch)
         struct api_receipt receipt = {.entry = first + i, .proof = proof};
         if (proof != NULL)
             answer_request(&lane->out, lane, batch->logged[i], &receipt);
+        else
+            answer_error(&lane->out, batch->logged[i], API_ERROR_INTERNAL, NULL);
         free(proof);
     }
     return log_broken_seals(batch, first) == CT_OK ? BATCH_DONE : BATCH_UNRELEASED;
@@ -344,8 +358,15 @@ static enum batch_result result_of(struct batch *batch, enum ct_status status)
     case CT_STALE:
         return strcmp(batch->err.sqlstate, "CT002") == 0 ? BATCH_SUPERSEDED : BATCH_STALE;
     default:
-        return BATCH_FAILED;
+        break;
     }
+    /* Alone, it met a record of another lane's batch: the next look finds what that one stored. */
+    if (strcmp(batch->err.sqlstate, "CT003") == 0 && batch->count == 1)
+        return BATCH_RETRY;
+    /* A lock or a statement that took too long says nothing against the request. */
+    if (strcmp(batch->err.sqlstate, "55P03") == 0 || strcmp(batch->err.sqlstate, "57014") == 0)
+        return BATCH_BUSY;
+    return BATCH_FAILED;
 }
 
 static enum batch_result run_opened(struct batch *batch, const struct store_result *rows)
@@ -394,6 +415,8 @@ enum batch_result batch_run(struct lane *lane, struct ticket **tickets, size_t c
     lane->context.checkpoint_size = chain_released(&lane->keeper->chain, lane->checkpoint_note);
     lane->context.checkpoint_note = lane->checkpoint_note;
     enum ct_status status = open_batch(&batch, &rows);
+    if (status != CT_OK)
+        store_roll_back(lane->store);
     result = status == CT_OK ? run_opened(&batch, rows) : result_of(&batch, status);
     if (status == CT_OK)
         lane_note_used(lane, batch.logged, batch.logged_count);

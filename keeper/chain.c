@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum ct_status chain_init(struct chain *chain, const struct auth_keyring *keyring,
@@ -177,7 +178,11 @@ static enum ct_status settle(struct chain *chain, struct store *store, struct ct
     bool committed = false;
     if (!chain->unresolved)
         return CT_OK;
-    enum ct_status status = ask_committed(store, chain->unresolved_batch, &committed, err);
+    /* What the caller has queued goes first: its results are not ours. */
+    enum ct_status status =
+        store_run(store, ct_mono_ms() + LIMIT_LOCK_MS + LIMIT_STATEMENT_MS, NULL, 0, err);
+    if (status == CT_OK)
+        status = ask_committed(store, chain->unresolved_batch, &committed, err);
     if (status != CT_OK)
         return status;
     if (committed) {
@@ -186,6 +191,18 @@ static enum ct_status settle(struct chain *chain, struct store *store, struct ct
     }
     chain->unresolved = false;
     return CT_OK;
+}
+
+/* As bounded as every other wait: who does not get its turn in time gives up its batch. */
+static enum ct_status lock_chain(struct chain *chain, struct ct_error *err)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (LIMIT_LOCK_MS + LIMIT_STATEMENT_MS) / 1000;
+    if (pthread_mutex_clocklock(&chain->mutex, CLOCK_MONOTONIC, &until) == 0)
+        return CT_OK;
+    ct_error_set(err, "the turn to append to the log did not come in time");
+    return CT_LIMIT;
 }
 
 static enum ct_status append_locked(struct chain *chain, struct store *store,
@@ -208,9 +225,16 @@ static enum ct_status append_locked(struct chain *chain, struct store *store,
     if (status != CT_OK)
         return status;
     *ret_sent = true;
+    (void)store_take_commit_warning(store);
     status = store_run(store, ct_mono_ms() + LIMIT_LOCK_MS + LIMIT_STATEMENT_MS, NULL, 0, err);
     if (ct_injection_point("after-commit"))
         status = CT_DB_LOST;
+    /* A cancelled wait for a synchronous standby commits with a warning only: as good as not
+     * known until a later look finds the batch on the new primary or here. */
+    if (status == CT_OK && store_take_commit_warning(store)) {
+        ct_error_set(err, "the commit was not confirmed by the synchronous standby");
+        status = CT_DB_LOST;
+    }
     if (status == CT_OK) {
         chain->tree = ret_batch->tree;
         chain->root = ret_batch->root;
@@ -231,9 +255,10 @@ enum ct_status chain_append(struct chain *chain, struct store *store,
     *ret_sent = false;
     if (count == 0 || count > ACCESSLOG_BATCH_MAX)
         return CT_LIMIT;
-    (void)pthread_mutex_lock(&chain->mutex);
-    enum ct_status status =
-        append_locked(chain, store, batch, entries, count, ret_batch, ret_sent, err);
+    enum ct_status status = lock_chain(chain, err);
+    if (status != CT_OK)
+        return status;
+    status = append_locked(chain, store, batch, entries, count, ret_batch, ret_sent, err);
     (void)pthread_mutex_unlock(&chain->mutex);
     return status;
 }
@@ -242,8 +267,10 @@ enum ct_status chain_resolve(struct chain *chain, struct store *store,
                              const uint8_t batch[CT_UUID_BYTES], bool *ret_committed,
                              struct ct_error *err)
 {
-    (void)pthread_mutex_lock(&chain->mutex);
-    enum ct_status status = settle(chain, store, err);
+    enum ct_status status = lock_chain(chain, err);
+    if (status != CT_OK)
+        return status;
+    status = settle(chain, store, err);
     if (status == CT_OK)
         status = ask_committed(store, batch, ret_committed, err);
     (void)pthread_mutex_unlock(&chain->mutex);

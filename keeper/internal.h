@@ -76,6 +76,7 @@ struct lane {
     char checkpoint_note[CHAIN_NOTE_ROOM];
     struct accesslog_batch *batch;     /* paths of the batch that was committed */
     struct ct_buf out;                 /* answers, one write for all of a batch */
+    int64_t split_until_ms;            /* a failing batch is halved until then */
     int64_t no_connect_before_ms;      /* after a failure, not at once again */
     uint8_t noted[256][CT_UUID_BYTES]; /* credentials noted as used, by first byte */
     int64_t noted_day;
@@ -138,6 +139,7 @@ void status_answer(struct keeper *keeper, const struct ticket *ticket);
 enum batch_result {
     BATCH_DONE,       /* committed and released; the answers are in lane->out */
     BATCH_FAILED,     /* nothing happened; a part of it may succeed */
+    BATCH_BUSY,       /* nothing happened; something took too long */
     BATCH_RETRY,      /* nothing happened; the same again may succeed */
     BATCH_DATABASE,   /* nothing happened; the database does not answer */
     BATCH_STALE,      /* nothing happened; the schema is another */

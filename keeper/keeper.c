@@ -75,11 +75,9 @@ enum ct_status keeper_start(const struct keeper_options *options, struct keeper 
     enum ct_status status = make(keeper, options, err);
     if (status == CT_OK) {
         status = worker_look(keeper, err);
-        if (status == CT_DB_LOST) {
+        if (status != CT_OK && status != CT_STALE) {
             ct_log(CT_LOG_WARNING, "%s; it is tried again", err->text);
             status = CT_OK;
-        } else if (status != CT_OK) {
-            status = CT_STALE;
         }
     }
     if (status == CT_OK)

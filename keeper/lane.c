@@ -7,8 +7,9 @@
 #include <time.h>
 
 #define RETRIES_MAX 5
-#define RECONNECT_MS 250 /* after a failure to connect, for so long requests are refused at once   \
-                          */
+#define RECONNECT_MS                                                                               \
+    250 /* after a failure to connect, for so long requests are refused at once                    \
+         */
 #define OUT_BYTES_MAX (256u << 20)
 
 enum ct_status lane_connect(struct lane *lane, int64_t deadline_ms)
@@ -110,15 +111,23 @@ static void end_superseded(struct lane *lane, struct ticket **tickets, size_t co
 /* A batch that fails for no declared reason is halved, so that a poisoned request fails alone. */
 static void run_split(struct lane *lane, struct ticket **tickets, size_t count, bool poisoned)
 {
-    switch (try_batch(lane, tickets, count, poisoned)) {
+    if (ct_mono_ms() > lane->split_until_ms) {
+        answer_each(lane, tickets, count, API_ERROR_NOT_ATTEMPTED);
+        return;
+    }
+    enum batch_result result = try_batch(lane, tickets, count, poisoned);
+    switch (result) {
     case BATCH_DONE:
         break;
+    case BATCH_BUSY:
     case BATCH_RETRY:
     case BATCH_FAILED:
         if (count > 1) {
             atomic_fetch_add(&lane->keeper->stats.halvings, 1);
             run_split(lane, tickets, count / 2, false);
             run_split(lane, tickets + count / 2, count - count / 2, false);
+        } else if (result != BATCH_FAILED) {
+            answer_each(lane, tickets, count, API_ERROR_OVERLOADED);
         } else if (!poisoned) {
             scheduler_suspect(&lane->keeper->scheduler, tickets[0]->credential);
             run_split(lane, tickets, count, true);
@@ -154,15 +163,20 @@ static void run_split(struct lane *lane, struct ticket **tickets, size_t count, 
 /* ---- the loop ---------------------------------------------------------------------------------
  */
 
+/* The newest ticket's link is the one that there is; older tickets may be of a former one. */
 static void say_taken(struct lane *lane, struct ticket **tickets, size_t count)
 {
     uint64_t ids[ACCESSLOG_BATCH_MAX];
+    const uint8_t *boot = tickets[count - 1]->message.boot;
     struct ct_buf frame;
+    size_t taken = 0;
     ct_buf_init(&frame, 64u << 10);
-    for (size_t i = 0; i < count; i++)
-        ids[i] = tickets[i]->message.id;
-    if (message_taken_encode(&frame, tickets[0]->message.boot, ids, count) == CT_OK)
-        link_send(lane->keeper, tickets[0]->message.boot, &frame);
+    for (size_t i = 0; i < count; i++) {
+        if (memcmp(tickets[i]->message.boot, boot, MESSAGE_BOOT_BYTES) == 0)
+            ids[taken++] = tickets[i]->message.id;
+    }
+    if (message_taken_encode(&frame, boot, ids, taken) == CT_OK)
+        link_send(lane->keeper, boot, &frame);
     ct_buf_free(&frame);
 }
 
@@ -172,9 +186,7 @@ static void answer_expired(struct lane *lane, struct ticket *expired)
         struct ticket *ticket = expired;
         expired = ticket->next;
         ticket->next = NULL;
-        bool in_flight = ticket->waited_for_key && ticket->message.idempotency_key != NULL;
-        answer_list(lane->keeper, ticket,
-                    in_flight ? API_ERROR_IDEMPOTENCY_IN_FLIGHT : API_ERROR_NOT_ATTEMPTED);
+        answer_list(lane->keeper, ticket, API_ERROR_NOT_ATTEMPTED);
     }
 }
 
@@ -182,6 +194,9 @@ static void answer_expired(struct lane *lane, struct ticket *expired)
 static void send_out(struct lane *lane, struct ticket **tickets, size_t count)
 {
     link_send(lane->keeper, tickets[count - 1]->message.boot, &lane->out);
+    /* Purchasers and keys were in it. */
+    if (lane->out.data != NULL)
+        sodium_memzero(lane->out.data, lane->out.length);
     ct_buf_reset(&lane->out);
     if (lane->out.capacity > (4u << 20))
         ct_buf_free(&lane->out);
@@ -202,6 +217,7 @@ void *lane_main(void *argument)
             continue;
         say_taken(lane, tickets, count);
         atomic_fetch_add(&keeper->stats.batches, 1);
+        lane->split_until_ms = ct_mono_ms() + LIMIT_SPLIT_MS;
         run_split(lane, tickets, count, false);
         scheduler_done(&keeper->scheduler, tickets, count);
         send_out(lane, tickets, count);

@@ -58,8 +58,10 @@ static enum ct_status take_frames(struct keeper *keeper, struct message_reader *
     size_t length;
     while ((status = message_reader_next(reader, &type, &payload, &length)) == CT_OK) {
         struct ticket *ticket;
-        if (type != MESSAGE_REQUEST)
-            return CT_BAD_INPUT;
+        if (type != MESSAGE_REQUEST) {
+            status = CT_BAD_INPUT;
+            break;
+        }
         status = ticket_new(payload, length, &ticket);
         if (status == CT_NO_MEMORY)
             continue; /* the front's deadline answers it */

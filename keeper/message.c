@@ -35,8 +35,12 @@ static size_t frame_open(struct ct_buf *out, enum message_type type)
 
 static enum ct_status frame_close(struct ct_buf *out, size_t start)
 {
-    if (out->failed)
+    /* What does not fit leaves nothing behind, so that others' frames in the buffer stay whole. */
+    if (out->failed) {
+        out->length = start;
+        out->failed = false;
         return CT_LIMIT;
+    }
     size_t length = out->length - start - 4;
     if (length > MESSAGE_FRAME_MAX) {
         out->length = start;

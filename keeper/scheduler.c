@@ -8,6 +8,7 @@
 #include <time.h>
 
 #define SUSPECT_MS (10 * 60 * 1000)
+#define WAITING_BYTES_MAX (64u << 20)
 #define WAKE_MS 50 /* how often a lane looks whether something that waits for a key has expired */
 
 enum ct_status scheduler_init(struct scheduler *scheduler, unsigned max_waiting)
@@ -55,7 +56,8 @@ struct ticket *scheduler_put(struct scheduler *scheduler, struct ticket *list)
         struct ticket *ticket = list;
         list = ticket->next;
         enum lane_kind lane = ticket->lane;
-        if (scheduler->waiting[lane] >= scheduler->max_waiting || scheduler->stopping) {
+        if (scheduler->waiting[lane] >= scheduler->max_waiting || scheduler->stopping ||
+            scheduler->waiting_bytes + ticket->frame_length > WAITING_BYTES_MAX) {
             ticket->next = refused;
             refused = ticket;
             continue;
@@ -64,6 +66,7 @@ struct ticket *scheduler_put(struct scheduler *scheduler, struct ticket *list)
         *scheduler->last[lane] = ticket;
         scheduler->last[lane] = &ticket->next;
         scheduler->waiting[lane]++;
+        scheduler->waiting_bytes += ticket->frame_length;
         added[lane]++;
     }
     for (unsigned i = 0; i < LANE_KINDS; i++) {
@@ -133,6 +136,7 @@ static void unlink_ticket(struct scheduler *scheduler, enum lane_kind lane, stru
     if (scheduler->last[lane] == &ticket->next)
         scheduler->last[lane] = at;
     scheduler->waiting[lane]--;
+    scheduler->waiting_bytes -= ticket->frame_length;
 }
 
 #define PASSED_MAX 1024 /* keys of requests that wait for a key; beyond that the gathering ends */
@@ -151,6 +155,12 @@ static size_t gather(struct scheduler *scheduler, enum lane_kind lane,
         struct ticket *ticket = *at;
         if (has_expired(ticket, now_ms)) {
             unlink_ticket(scheduler, lane, at);
+            if (ticket->repeats) {
+                ticket->in_flight = true;
+                ticket->key_count = 0;
+                ret_batch[count++] = ticket;
+                continue;
+            }
             ticket->next = *ret_expired;
             *ret_expired = ticket;
             continue;
@@ -163,7 +173,9 @@ static size_t gather(struct scheduler *scheduler, enum lane_kind lane,
                 break;
             memcpy(passed + passed_count, ticket->keys, ticket->key_count * sizeof passed[0]);
             passed_count += ticket->key_count;
-            ticket->waited_for_key = true;
+            ticket->repeats =
+                ticket->message.idempotency_key != NULL &&
+                is_taken(scheduler, ticket->keys[0], passed, passed_count - ticket->key_count);
             at = &ticket->next;
             continue;
         }

@@ -217,6 +217,8 @@ enum ct_status chain_take_over(struct chain *chain, struct store *store, struct 
     if (status == CT_OK)
         status = entry_append_own(chain, store, "takeover", "ok", takeover_subject(chain, &head),
                                   batch, err);
+    if (status != CT_OK && !chain->unresolved)
+        chain->epoch = 0; /* it did not happen: the next look takes over again */
     free(batch);
     return status;
 }

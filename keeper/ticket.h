@@ -31,7 +31,8 @@ struct ticket {
     uint64_t credential;            /* hash of the Authorization header; 0 if none */
     uint64_t keys[TICKET_KEYS_MAX]; /* hashes of what no other request of the batch may touch */
     unsigned key_count;
-    bool waited_for_key; /* was passed over because another request had one of its keys */
+    bool repeats;   /* keys[0] is its Idempotency-Key, and another request with it runs */
+    bool in_flight; /* has waited for that as long as it may: to be refused, with an entry */
 };
 
 /* Decodes a frame into a ticket. Takes nothing: frame is copied.
@@ -54,6 +55,7 @@ struct scheduler {
     struct ticket **last[LANE_KINDS];
     unsigned waiting[LANE_KINDS];
     unsigned max_waiting;
+    size_t waiting_bytes; /* of frames; their number alone bounds nothing */
     bool stopping;
     /* Keys of the batches that run; few requests have any, so a list will do. */
     uint64_t *running;
@@ -77,8 +79,7 @@ void scheduler_free(struct scheduler *scheduler); /* and the tickets that still 
  * back as the result. Threads: any. */
 struct ticket *scheduler_put(struct scheduler *scheduler, struct ticket *list);
 /* Waits for work and gathers one batch.
- * ret_batch:   limits.count places. ret_expired: a list of tickets to be answered "not attempted",
- *              or "in flight" if what they waited for was their Idempotency-Key.
+ * ret_batch:   limits.count places. ret_expired: a list of tickets to be answered "not attempted".
  * Returns the number in the batch; 0 with or without expired ones: call again, or stop when
  * scheduler->stopping. Threads: any, one per lane. */
 size_t scheduler_take(struct scheduler *scheduler, enum lane_kind lane,

@@ -20,15 +20,15 @@
 #define USED_MS 2000
 #define COUNT_MS 5000
 #define MAINTAIN_MS 60000
+#define COMPLAIN_MS 10000
+#define WORKER_STEPS 6
 
 struct worker {
     struct keeper *keeper;
     struct store *store;
     bool is_writer;
-    int64_t signed_ms; /* when each was done last; monotonic */
-    int64_t used_ms;
-    int64_t counted_ms;
-    int64_t maintained_ms;
+    int64_t done_ms[WORKER_STEPS]; /* when each step was done last; monotonic */
+    int64_t complained_ms;
     uint64_t signed_size;
 };
 
@@ -310,21 +310,51 @@ static bool is_due(int64_t *last_ms, int64_t every_ms)
     return true;
 }
 
+/* What fails behind the batches for a reason of its own must not stop them: it shows as a lag, and
+ * in the log once a while. */
+static bool goes_on(struct worker *worker, enum ct_status status, const struct ct_error *err)
+{
+    if (status == CT_OK)
+        return true;
+    if (status != CT_DB && status != CT_DB_RETRY && status != CT_NO_MEMORY && status != CT_LIMIT)
+        return false;
+    if (is_due(&worker->complained_ms, COMPLAIN_MS))
+        ct_log(CT_LOG_WARNING, "behind the batches: %s", err->text);
+    return true;
+}
+
+static enum ct_status fill_step(struct worker *worker, struct ct_error *err)
+{
+    publish(worker->keeper);
+    return fill(worker, err);
+}
+
+static enum ct_status maintain(struct worker *worker, struct ct_error *err)
+{
+    return call_plain(worker, API_SQL_maintain, NULL, err);
+}
+
+static enum ct_status log_last_minute(struct worker *worker, struct ct_error *err)
+{
+    enum ct_status status = log_strangers(worker, false, err);
+    if (status == CT_IO)
+        keeper_end(worker->keeper, "a checkpoint could not be put on disk");
+    return status;
+}
+
 static enum ct_status work(struct worker *worker, struct ct_error *err)
 {
-    enum ct_status status = fill(worker, err);
-    publish(worker->keeper);
-    if (status == CT_OK && is_due(&worker->signed_ms, SIGN_MS))
-        status = store_signature(worker, err);
-    if (status == CT_OK && is_due(&worker->used_ms, USED_MS))
-        status = note_used(worker, err);
-    if (status == CT_OK && is_due(&worker->counted_ms, COUNT_MS))
-        status = count_registered(worker, err);
-    if (status == CT_OK && is_due(&worker->maintained_ms, MAINTAIN_MS))
-        status = call_plain(worker, API_SQL_maintain, NULL, err);
-    if (status == CT_OK)
-        status = log_strangers(worker, false, err);
-    return status;
+    static enum ct_status (*const steps[WORKER_STEPS])(struct worker *, struct ct_error *) = {
+        fill_step, store_signature, note_used, count_registered, maintain, log_last_minute,
+    };
+    static const int64_t every_ms[WORKER_STEPS] = {0, SIGN_MS, USED_MS, COUNT_MS, MAINTAIN_MS, 0};
+    for (size_t i = 0; i < WORKER_STEPS; i++) {
+        enum ct_status status =
+            is_due(&worker->done_ms[i], every_ms[i]) ? steps[i](worker, err) : CT_OK;
+        if (!goes_on(worker, status, err))
+            return status;
+    }
+    return CT_OK;
 }
 
 /* ---- the loop
@@ -335,7 +365,7 @@ static void lose(struct worker *worker, enum ct_status status, const struct ct_e
     struct keeper *keeper = worker->keeper;
     if (atomic_load(&keeper->state) == KEEPER_ENDING)
         return;
-    if (atomic_load(&keeper->state) == KEEPER_ACTIVE || worker->store != NULL)
+    if (atomic_load(&keeper->state) == KEEPER_ACTIVE || is_due(&worker->complained_ms, COMPLAIN_MS))
         ct_log(CT_LOG_WARNING, "worker: %s", err->text);
     atomic_store(&keeper->state, status == CT_STALE ? KEEPER_MIGRATING : KEEPER_STARTING);
     store_close(worker->store);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/store.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <libpq-fe.h>
 #include <poll.h>
@@ -92,9 +93,13 @@ static enum ct_status classify(const PGresult *result, struct ct_error *err)
     if (strcmp(state, "CT001") == 0 || strcmp(state, "CT002") == 0 || strcmp(state, "3F000") == 0 ||
         strcmp(state, "42883") == 0)
         return CT_STALE;
-    /* 57Pnn: the server is going down; 08nnn: the connection. */
-    if (strncmp(state, "57P", 3) == 0 || strncmp(state, "08", 2) == 0)
-        return CT_DB_LOST;
+    /* 57Pnn: the server is going down; 08nnn: the connection; 53nnn: no disk, no memory; 58nnn: the
+     * system; 25006: not a primary. Nothing that a request could be blamed for. */
+    static const char *const ours[] = {"57P", "08", "53", "58", "25006"};
+    for (size_t i = 0; i < CT_ARRAY_LENGTH(ours); i++) {
+        if (strncmp(state, ours[i], strlen(ours[i])) == 0)
+            return CT_DB_LOST;
+    }
     return CT_DB;
 }
 
@@ -114,7 +119,7 @@ static enum ct_status drain(struct store *store, int64_t deadline_ms, PGresult *
         if (status != CT_OK)
             return status;
         if (result == NULL) {
-            if (PQstatus(store->connection) == CONNECTION_BAD)
+            if (ct_mono_ms() > deadline_ms || PQstatus(store->connection) == CONNECTION_BAD)
                 return lost(store, "while reading", err);
             continue;
         }
@@ -224,10 +229,12 @@ enum ct_status store_run(struct store *store, int64_t deadline_ms, struct store_
                          size_t count, struct ct_error *err)
 {
     PGresult *collected[QUEUED_MAX] = {0};
+    size_t queued = store->queued;
     if (store->failed || store->queued > QUEUED_MAX)
         return lost(store, "earlier", err);
     enum ct_status status = sync_and_drain(store, deadline_ms, collected, QUEUED_MAX, err);
     bool keep = status == CT_OK && results != NULL;
+    assert(!keep || queued == count);
     for (size_t i = 0; i < QUEUED_MAX; i++) {
         if (keep && i < count)
             results[i] = (struct store_result *)collected[i];

@@ -18,4 +18,4 @@ lint-tidy:
 	LINT_CFLAGS="-I$(abs_top_builddir)" $(srcdir)/tests/lint --tidy
 .PHONY: lint lint-tidy
 
-EXTRA_DIST += tests/run tests/tsan.suppressions tests/lint tests/api tests/fault tests/data tests/schema tests/check_options .ci/run
+EXTRA_DIST += tests/run tests/tsan.suppressions tests/lint tests/api tests/fault tests/data tests/schema tests/property tests/quickstart tests/check_options .ci/run

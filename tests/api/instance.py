@@ -85,7 +85,7 @@ class Instance:
     def spawn(self, action, log):
         # Never a pipe: nobody would read it, and the program would stop when it is full.
         with open(self.folder / log, "ab") as file:
-            return subprocess.Popen(self.command(action), stdin=subprocess.DEVNULL, stdout=file, stderr=file,
+            return subprocess.Popen([*self.command(action), "--parent", str(os.getpid())], stdin=subprocess.DEVNULL, stdout=file, stderr=file,
                                     env=self.environment)
 
     def start_database(self):

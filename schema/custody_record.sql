@@ -214,19 +214,23 @@ BEGIN
                             judged.before_seq, judged.seq) AS j(n, refusal, from_party, to_party, sale_id, before_seq, seq)
                 CROSS JOIN LATERAL (SELECT events[j.n] AS event OFFSET 0) v
                 WHERE j.refusal IS NULL AND positions[j.n] <> ALL (dropped);
+                PERFORM api.external_parties_enter(batch, parties, array_agg(w.written), array_agg(ordinals[positions[j]]))
+                FROM unnest(judged.n) AS j
+                CROSS JOIN LATERAL (SELECT events[j] AS event OFFSET 0) v
+                CROSS JOIN LATERAL (VALUES (v.event ->> 'from'), (v.event ->> 'to')) AS w(written)
+                WHERE refusals[j] IS NULL AND positions[j] <> ALL (dropped) AND w.written IS NOT NULL;
                 PERFORM api.firearm_state_refresh(batch, array_agg(firearms[j]), array_agg(ordinals[positions[j]]))
                 FROM unnest(judged.n) AS j WHERE refusals[j] IS NULL AND positions[j] <> ALL (dropped);
             END LOOP;
-        EXCEPTION WHEN SQLSTATE 'CT900' THEN
-            NULL; -- what was written is undone, the variables are not
+        EXCEPTION
+            WHEN SQLSTATE 'CT900' THEN
+                NULL; -- what was written is undone, the variables are not
+            WHEN unique_violation THEN
+                RAISE EXCEPTION 'another batch recorded one of the events at the same time' USING ERRCODE = '40001';
         END;
         EXIT WHEN NOT undo;
     END LOOP;
 
-    PERFORM api.external_parties_enter(batch, parties, array_agg(w.written), array_agg(ordinals[u.position]))
-    FROM unnest(positions, events, ranks, refusals) AS u(position, event, rank, refusal)
-    CROSS JOIN LATERAL (VALUES (u.event ->> 'from'), (u.event ->> 'to')) AS w(written)
-    WHERE u.rank IS NOT NULL AND u.refusal IS NULL AND u.position <> ALL (dropped) AND w.written IS NOT NULL;
     PERFORM api.sales_bind(batch, array_agg(u.firearm_id), array_agg(ordinals[u.position]))
     FROM unnest(positions, firearms, ranks, refusals) AS u(position, firearm_id, rank, refusal)
     WHERE u.rank IS NOT NULL AND u.refusal IS NULL AND u.position <> ALL (dropped);

@@ -115,11 +115,15 @@ AS $$
 #variable_conflict use_column
 BEGIN
     INSERT INTO registry.external_party (id, key, written, batch_id, ordinal)
-    SELECT DISTINCT ON (p.value ->> 'key') (p.value ->> 'party')::uuid, p.value ->> 'key', p.value ->> 'name', batch, u.ordinal
+    SELECT DISTINCT ON (p.id) p.id, p.value ->> 'key', p.value ->> 'name', batch, u.ordinal
     FROM unnest(texts, ordinals) WITH ORDINALITY AS u(written, ordinal, place)
-    CROSS JOIN LATERAL (SELECT map -> u.written AS value OFFSET 0) p
-    WHERE (p.value -> 'fresh')::boolean
-    ORDER BY p.value ->> 'key', u.place;
+    CROSS JOIN LATERAL (
+        SELECT map -> u.written AS value, ((map -> u.written) ->> 'party')::uuid AS id OFFSET 0
+    ) p
+    WHERE (p.value -> 'fresh')::boolean AND NOT EXISTS (SELECT FROM registry.external_party x WHERE x.id = p.id)
+    ORDER BY p.id, u.place;
+EXCEPTION WHEN unique_violation THEN
+    RAISE EXCEPTION 'another batch entered the licence at the same time' USING ERRCODE = '40001';
 END $$;
 COMMENT ON FUNCTION api.external_parties_enter(uuid, jsonb, text[], integer[]) IS
     'enters the external parties that a map has ids for and that these texts name';
@@ -160,6 +164,8 @@ BEGIN
     )
     INSERT INTO registry.maker_key (kind, key, maker_id, written, batch_id, ordinal)
     SELECT 'licence', f.key, f.id, f.written, batch, f.ordinal FROM fresh f;
+EXCEPTION WHEN unique_violation THEN
+    RAISE EXCEPTION 'another batch entered the importer at the same time' USING ERRCODE = '40001';
 END $$;
 COMMENT ON FUNCTION api.importers_enter(uuid, jsonb, text[], integer[]) IS
     'enters the makers that importers_map has ids for and that these texts name';

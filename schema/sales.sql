@@ -276,7 +276,7 @@ BEGIN
     WHERE u.outcome = 'ok' AND u.firearm_id IS NOT NULL;
 
     RETURN QUERY
-    SELECT u.ordinal, u.outcome, CASE WHEN u.outcome = 'ok' THEN s.answer ELSE api.sale_refused(u.outcome, NULL) END,
+    SELECT u.ordinal, u.outcome, CASE u.outcome WHEN 'ok' THEN s.answer WHEN 'not_found' THEN NULL ELSE api.sale_refused(u.outcome, NULL) END,
            jsonb_strip_nulls(jsonb_build_object('sale', u.request #> '{path,id}', 'firearm', s.answer #> '{firearm,id}',
                                                 'serial', s.answer #> '{firearm,serial}'))
     FROM unnest(ordinals, requests, outcomes, sales) AS u(ordinal, request, outcome, id)

@@ -59,9 +59,12 @@ class World:
     def client(self, instance):
         return Client(Api(instance, self.contract, self.key), self.first.administrator_key)
 
-    def standby(self):
+    def standby(self, copied=False):
+        """A second daemon that stands by. copied: its anchor is a copy of the first's, else it has none yet."""
         second = Standby(self.first)
         self.seconds.append(second)
+        if copied:
+            self.first.as_keeper("cp", second.anchor.removesuffix("-second"), second.anchor, check=True)
         second.start_daemon()
         wait_for(lambda: stands_by(second), TAKEOVER_S, "a daemon that stands by")
         return second

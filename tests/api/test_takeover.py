@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import tempfile
+import time
 
 import pytest
 import requests
@@ -56,9 +57,10 @@ def check_takeover(world, before, writer):
 # ---- taking over -------------------------------------------------------------------------------
 
 
-def test_taken_over_from_a_dead_daemon(world):
+@pytest.mark.parametrize("anchor", ["absent", "copied"])
+def test_taken_over_from_a_dead_daemon(world, anchor):
     first = world.first
-    second = world.standby()
+    second = world.standby(copied=anchor == "copied")
     client = world.client(second)
     refuses(client, "standby")
     assert serves(world.admin), "the one that stands by disturbs nobody"
@@ -308,6 +310,7 @@ def test_a_damaged_head(world):
     anchored = world.head()[2]
     # One more run under another anchor, so that the first's lies below the head.
     other = Standby(first, "other")
+    world.seconds.append(other)
     other.start_daemon()
     other.wait_ready()
     serves(world.client(other))
@@ -376,6 +379,80 @@ def test_postgresql_hangs(world):
     finally:
         for pid in pids:
             os.kill(pid, signal.SIGCONT)
+    checked_recovery(world, before)
+
+
+def asked_at_once(client, count, call):
+    """Starts that many requests, each in a thread of its own; a function that waits for (reply, seconds) of each."""
+    pool = concurrent.futures.ThreadPoolExecutor(count)
+
+    def one():
+        start = time.monotonic()
+        return call(client), time.monotonic() - start
+    running = [pool.submit(one) for _ in range(count)]
+
+    def answered():
+        with pool:
+            return [future.result() for future in running]
+    return answered
+
+
+def me(client):
+    return client.get("/v1/me", expect=ANY)
+
+
+def lanes_waiting(world, event):
+    return world.first.psql("SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'casetrace lane%' AND " + event).split()
+
+
+def test_the_head_is_locked_by_somebody_else(world):
+    """Nobody's request is to blame: all are refused within the bound, and none is carried out later."""
+    first = world.first
+    before = world.head()
+    hold = subprocess.Popen(first.command("psql", "-d", "casetrace", "-c", "BEGIN; SELECT FROM registry.log_head FOR UPDATE; "
+                                          "SELECT pg_sleep(600)"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    sleeper = "FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+    try:
+        wait_for(lambda: first.psql("SELECT pid " + sleeper), 20, "the lock")
+        early = asked_at_once(world.admin, 2, me)
+        wait_for(lambda: lanes_waiting(world, "wait_event_type = 'Lock'"), 5, "a lane that waits")
+        late = asked_at_once(world.admin, 40, me)  # while both lanes are busy, so that they become one batch
+        replies = early() + late()
+    finally:
+        first.psql("SELECT pg_terminate_backend(pid) " + sleeper)
+        hold.wait()
+    bound = LIMITS["QUEUE"] + LIMITS["SPLIT"] + LIMITS["LOCK"] + LIMITS["STATEMENT"] + 1
+    for reply, seconds in replies:
+        assert reply.status == 503 and int(reply.headers["Retry-After"]) >= 1, reply
+        assert seconds <= bound, f"{reply.code} after {seconds:.1f} s"
+    checked_recovery(world, before)
+    logged = {header.get("request_id") for header in world.headers()}
+    assert not {reply.headers["Request-Id"] for reply, _ in replies} & logged
+
+
+def test_a_commit_that_the_standby_did_not_confirm(world):
+    """A cancelled wait for a synchronous standby commits with a warning: no answer may rest on it."""
+    first = world.first
+    before = world.head()
+    body = {"name": "once", "kind": "agency", "ori": "CA0000004"}
+
+    def create(client):
+        return client.post("/v1/organizations", body, idempotency="the-same-key-twice", expect=ANY)
+    first.psql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'", "postgres")
+    try:
+        first.psql("SELECT pg_reload_conf()", "postgres")
+        wait_for(lambda: first.psql("SHOW synchronous_standby_names") == "nobody", 5, "a standby that is waited for")
+        answered = asked_at_once(world.admin, 1, create)
+        lane = wait_for(lambda: lanes_waiting(world, "wait_event = 'SyncRep'"), 5, "a commit that waits")
+        first.psql(f"SELECT pg_cancel_backend({lane[0]})")
+        (reply, _), = answered()
+        assert reply.status == 503 and reply.code == "outcome_unknown", reply
+    finally:
+        first.psql("ALTER SYSTEM RESET synchronous_standby_names", "postgres")
+        first.psql("SELECT pg_reload_conf()", "postgres")
+    wait_for(lambda: serves(world.admin), RECOVERY_S, "it serves again")
+    assert create(world.admin).status == 201
+    assert first.psql("SELECT count(*) FROM registry.organization WHERE name = 'once'") == "1"
     checked_recovery(world, before)
 
 

@@ -81,9 +81,6 @@ DECLARE
     repeated   text[]; -- codes that appear twice in a request
     done       record;
 BEGIN
-    -- A sale that finds no registration waits for those under way (create_sale).
-    PERFORM pg_advisory_xact_lock_shared(4849523, 6);
-
     SELECT array_agg(c.code) AS codes, bool_or(c.across) AS across INTO done
     FROM (SELECT (m.mark ->> 'scheme') || ' ' || (m.mark ->> 'code') AS code, min(a.position) <> max(a.position) AS across
           FROM unnest(requests) WITH ORDINALITY AS a(request, position)
@@ -109,9 +106,9 @@ BEGIN
     -- importer whose organization was entered without one.
     PERFORM api.makers_ensure(batch, array_agg(ordinals[1]), array_agg(o.id))
     FROM registry.organization o
-    WHERE o.id = ANY (done.own)
-       OR o.kind IN ('manufacturer', 'importer', 'component_producer')
-          AND o.id IN (SELECT p.organization_id FROM api.parties(done.makers) p WHERE p.maker_id IS NULL);
+    WHERE o.kind IN ('manufacturer', 'importer', 'component_producer')
+      AND (o.id = ANY (done.own)
+           OR o.id IN (SELECT p.organization_id FROM api.parties(done.makers) p WHERE p.maker_id IS NULL));
     parties := api.importers_map(api.parties_map(done.texts), done.importers);
     SELECT jsonb_object_agg(k.key, k.maker_id) INTO own_makers
     FROM registry.maker_key k WHERE k.kind = 'organization' AND k.key = ANY (organizations::text[]);
@@ -276,6 +273,10 @@ BEGIN
 
     PERFORM api.external_parties_enter(batch, parties, done.shipped_to, done.ordinals);
     PERFORM api.importers_enter(batch, parties, done.importers, done.ordinals);
+    -- Of a sale and a registration at the same moment, one sees the other: a sale
+    -- that finds nothing looks again under this lock and keeps it until it is
+    -- committed (create_sale); a registration looks for sales under it.
+    PERFORM pg_advisory_xact_lock_shared(4849523, 6);
     PERFORM api.sales_bind(batch, done.ids, done.ordinals);
 
     RETURN QUERY SELECT u.ordinal, u.outcome, u.answer, u.subject

@@ -141,8 +141,8 @@ BEGIN
     found := api.sale_firearms(organizations, refs);
     IF EXISTS (SELECT FROM unnest(found.counts, refs, known) AS u(found, ref, known)
                WHERE u.found = 0 AND NOT u.ref ? 'id' AND u.known IS NULL) THEN
-        -- A registration that is under way may bring the firearm: wait for it,
-        -- then look again. Registrations hold this lock shared.
+        -- A registration that is being committed may bring the firearm: wait for
+        -- it, then look again. Registrations hold this lock shared at their end.
         PERFORM pg_advisory_xact_lock(4849523, 6);
         found := api.sale_firearms(organizations, refs);
     END IF;

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Registration at shipment, and whose records firearms are.
 BEGIN;
-SELECT plan(99);
+SELECT plan(100);
 \ir registry.psql
 
 -- one -------------------------------------------------------------------------------------------
@@ -118,6 +118,9 @@ FROM pg_temp.ask('register_firearms', :'ridge', pg_temp.registration('atomic', p
 SELECT is(a.outcome, 'ok', 'an authority registers for a maker, with the maker''s codes')
 FROM pg_temp.ask('register_firearms', :'admin', jsonb_set(pg_temp.registration('atomic',
     pg_temp.row('A1', 'AU1', '0000000A', '{"maker": "RDG"}')), '{roles}', '["authority"]')) a;
+SELECT is(a.answer #> '{errors,0,code}', '"unknown_maker"'::jsonb, 'and has to name the maker')
+FROM pg_temp.ask('register_firearms', :'admin', jsonb_set(pg_temp.registration('atomic', pg_temp.row('A2', 'AU2', '0000000G')),
+                                                          '{roles}', '["authority"]')) a;
 SELECT is(a.answer #>> '{data,0,external_id}', NULL, 'it is the maker''s record, the external id is the authority''s')
 FROM pg_temp.ask('find_firearms', :'ridge', '{"query": {"serial": "AU1"}}') a;
 SELECT is(a.answer #>> '{data,0,marks,0,code}', '0000000A', 'and the code the maker''s')

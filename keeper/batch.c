@@ -2,6 +2,7 @@
 #include "keeper/internal.h"
 
 #include "api/log.h"
+#include "keeper/credentials.h"
 #include "keeper/decide.h"
 #include "keeper/entry.h"
 
@@ -32,79 +33,29 @@ struct group {
 
 #define GROUPS_MAX API_SQL_HANDLERS
 
-/* ---- 1. credentials ------------------------------------------------------------------------ */
-
-static enum ct_status open_batch(struct batch *batch, struct store_result **ret)
-{
-    struct keeper *keeper = batch->lane->keeper;
-    struct store *store = batch->lane->store;
-    struct store_params params;
-    struct store_result *results[2] = {NULL, NULL};
-    char digest[KEEPER_DIGEST_TEXT];
-    (void)pthread_mutex_lock(&keeper->view.mutex);
-    memcpy(digest, keeper->view.digest, sizeof digest);
-    (void)pthread_mutex_unlock(&keeper->view.mutex);
-    store_params_init(&params);
-    store_param_text(&params, digest);
-    store_array_open(&params, STORE_BYTEA);
-    for (size_t i = 0; i < batch->count; i++) {
-        uint8_t key[AUTH_DIGEST_BYTES];
-        if (auth_bearer_digest(keeper->keyring, batch->tickets[i]->message.authorization, key) ==
-            CT_OK)
-            store_element_bytes(&params, key, sizeof key);
-        else
-            store_element_null(&params);
-    }
-    store_array_close(&params);
-    store_array_open(&params, STORE_TEXT);
-    for (size_t i = 0; i < batch->count; i++)
-        store_element_text(&params, api_routes[batch->tickets[i]->request.operation].name);
-    store_array_close(&params);
-    store_array_open(&params, STORE_TEXT);
-    for (size_t i = 0; i < batch->count; i++)
-        store_element_text(&params, batch->tickets[i]->message.idempotency_key);
-    store_array_close(&params);
-    enum ct_status status = store_queue_begin(store);
-    if (status == CT_OK)
-        status = store_queue(store, API_SQL_batch_open, &params);
-    if (status == CT_OK)
-        status = store_run(store, ct_mono_ms() + LIMIT_STATEMENT_MS + LIMIT_SILENCE_MS, results, 2,
-                           &batch->err);
-    store_params_free(&params);
-    store_result_free(results[0]);
-    if (status == CT_OK)
-        *ret = results[1];
-    else
-        store_result_free(results[1]);
-    return status;
-}
-
 /* ---- 2. decisions ---------------------------------------------------------------------------- */
 
 /* Those without a live credential stay out of the log; all others have an entry, in this order. */
-static void decide_all(struct batch *batch, const struct store_result *rows)
+static void decide_all(struct batch *batch, const struct credentials *credentials)
 {
-    struct lane *lane = batch->lane;
     for (size_t i = 0; i < batch->count; i++) {
-        api_request_reset(&batch->tickets[i]->request);
-        batch->tickets[i]->request.error = API_ERROR_UNAUTHORIZED;
-    }
-    for (size_t row = 0; row < store_rows(rows); row++) {
-        size_t place = (size_t)store_get_int(rows, row, 0) - 1;
-        if (place >= batch->count || batch->logged_count == batch->count)
+        struct ticket *ticket = batch->tickets[i];
+        size_t row = credentials->rows[i];
+        api_request_reset(&ticket->request);
+        if (row == CREDENTIALS_NONE) {
+            ticket->request.error = API_ERROR_UNAUTHORIZED;
             continue;
-        struct ticket *ticket = batch->tickets[place];
-        ticket->request.error = API_ERROR_NONE;
+        }
         batch->logged[batch->logged_count++] = ticket;
         ticket->request.ordinal = (uint32_t)batch->logged_count;
-        decide_identity(ticket, rows, row);
+        decide_identity(ticket, credentials->result, row);
         if (ticket->in_flight)
             api_refuse(&ticket->request, API_ERROR_IDEMPOTENCY_IN_FLIGHT, NULL,
                        "another request with this key is being carried out");
         else if (batch->poisoned)
             api_refuse(&ticket->request, API_ERROR_INTERNAL, NULL, "it could not be carried out");
         else
-            decide_request(lane, ticket, rows, row);
+            decide_request(batch->lane, ticket, credentials->result, row);
     }
 }
 
@@ -369,11 +320,11 @@ static enum batch_result result_of(struct batch *batch, enum ct_status status)
     return BATCH_FAILED;
 }
 
-static enum batch_result run_opened(struct batch *batch, const struct store_result *rows)
+static enum batch_result run_opened(struct batch *batch, const struct credentials *credentials)
 {
     struct lane *lane = batch->lane;
     enum ct_status status;
-    decide_all(batch, rows);
+    decide_all(batch, credentials);
     if (batch->logged_count == 0) {
         store_roll_back(lane->store);
         answer_unauthorized(batch);
@@ -404,7 +355,7 @@ enum batch_result batch_run(struct lane *lane, struct ticket **tickets, size_t c
 {
     struct batch batch = {.lane = lane, .tickets = tickets, .count = count, .poisoned = poisoned};
     enum batch_result result = BATCH_FAILED;
-    struct store_result *rows = NULL;
+    struct credentials credentials = {.result = NULL};
     batch.logged = calloc(count, sizeof(struct ticket *));
     batch.entries = calloc(count, sizeof(struct chain_entry));
     if (batch.logged == NULL || batch.entries == NULL)
@@ -414,10 +365,10 @@ enum batch_result batch_run(struct lane *lane, struct ticket **tickets, size_t c
     lane->context.calibers = atomic_load(&lane->keeper->calibers);
     lane->context.checkpoint_size = chain_released(&lane->keeper->chain, lane->checkpoint_note);
     lane->context.checkpoint_note = lane->checkpoint_note;
-    enum ct_status status = open_batch(&batch, &rows);
+    enum ct_status status = credentials_resolve(lane, tickets, count, &credentials, &batch.err);
     if (status != CT_OK)
         store_roll_back(lane->store);
-    result = status == CT_OK ? run_opened(&batch, rows) : result_of(&batch, status);
+    result = status == CT_OK ? run_opened(&batch, &credentials) : result_of(&batch, status);
     if (status == CT_OK)
         lane_note_used(lane, batch.logged, batch.logged_count);
     if (result != BATCH_DONE)
@@ -427,7 +378,7 @@ out:
         free((char *)batch.entries[i].header);
         free((char *)batch.entries[i].subject);
     }
-    store_result_free(rows);
+    credentials_free(&credentials);
     free(batch.entries);
     free(batch.logged);
     return result;

@@ -111,6 +111,10 @@ struct api_handler {
     enum ct_status (*record)(struct api_context *context, struct store *store,
                              const uint8_t batch[CT_UUID_BYTES], struct api_request **requests,
                              size_t count, bool *ret_queued);
+    /* The same as text, appended to out, where making it of what was recorded saves most of the
+     * work; false: nothing was appended, and render makes it. */
+    bool (*render_text)(struct api_context *context, struct api_request *request,
+                        const struct api_receipt *receipt, struct ct_buf *out);
     json_t *(*render)(struct api_context *context, struct api_request *request,
                       const struct api_receipt *receipt);
     bool bulk; /* many rows: the bulk lane */

@@ -34,21 +34,32 @@ bool api_sealed_set(struct api_sealed *sealed, const uint8_t sale[CT_UUID_BYTES]
     return true;
 }
 
-/* The purchaser's document, or NULL when the seal does not open. */
-static json_t *open_purchaser(const struct api_context *context, const struct api_sealed *sealed)
+char *api_sealed_open(const struct api_context *context, const struct api_sealed *sealed,
+                      size_t *ret_length)
 {
-    json_t *purchaser = NULL;
-    size_t length = 0;
-    if (sealed->length < AUTH_PURCHASER_OVERHEAD)
+    if (sealed->bytes == NULL || sealed->length < AUTH_PURCHASER_OVERHEAD)
         return NULL;
     size_t room = sealed->length - AUTH_PURCHASER_OVERHEAD;
-    uint8_t *plain = malloc(room + 1);
+    char *plain = malloc(room + 1);
     if (plain == NULL)
         return NULL;
     if (auth_purchaser_open(context->keyring, sealed->key, sealed->sale, sealed->bytes,
-                            sealed->length, plain, &length) == CT_OK)
-        purchaser = json_loadb((const char *)plain, length, JSON_REJECT_DUPLICATES, NULL);
-    sodium_memzero(plain, room + 1);
+                            sealed->length, (uint8_t *)plain, ret_length) != CT_OK) {
+        sodium_memzero(plain, room + 1);
+        free(plain);
+        return NULL;
+    }
+    return plain;
+}
+
+static json_t *open_purchaser(const struct api_context *context, const struct api_sealed *sealed)
+{
+    size_t length = 0;
+    char *plain = api_sealed_open(context, sealed, &length);
+    if (plain == NULL)
+        return NULL;
+    json_t *purchaser = json_loadb(plain, length, JSON_REJECT_DUPLICATES, NULL);
+    sodium_memzero(plain, length);
     free(plain);
     return purchaser;
 }

@@ -405,14 +405,21 @@ static json_t *candidate_of(const struct api_context *context, const struct stor
     size_t row = found->rows[ranked->hit];
     const struct microstamp_code *code = &trace->words.word[found->hits[ranked->hit].word].code;
     bool identified = found->ranking.state == MICROSTAMP_IDENTIFIED && rank == 0;
-    return json_pack(
-        "{s:i, s:f, s:o, s:o, s:o, s:o, s:o, s:o}", "rank", (int)rank + 1, "posterior",
-        ranked->posterior, "firearm", firearm_of(result, row), "mark",
-        mark_of(context, trace, result, row, code, identified), "custody",
-        identified ? column_list(result, row, COLUMN_CUSTODY) : json_array(), "first_purchaser",
-        identified ? purchaser_of(result, row, trace, request) : not_disclosed("not_identified"),
-        "later_holders", identified ? column_list(result, row, COLUMN_LATER_HOLDERS) : json_array(),
-        "flags", flags_of(trace, result, found, ranked->hit));
+    json_t *candidate = json_object();
+    (void)ct_json_set(candidate, "rank", json_integer((json_int_t)rank + 1));
+    (void)ct_json_set(candidate, "posterior", json_real(ranked->posterior));
+    (void)ct_json_set(candidate, "firearm", firearm_of(result, row));
+    (void)ct_json_set(candidate, "mark", mark_of(context, trace, result, row, code, identified));
+    (void)ct_json_set(candidate, "custody",
+                      identified ? column_list(result, row, COLUMN_CUSTODY) : json_array());
+    (void)ct_json_set(candidate, "later_holders",
+                      identified ? column_list(result, row, COLUMN_LATER_HOLDERS) : json_array());
+    (void)ct_json_set(candidate, "flags", flags_of(trace, result, found, ranked->hit));
+    /* Last: create_render_text() adds to the end of it. */
+    (void)ct_json_set(candidate, "first_purchaser",
+                      identified ? purchaser_of(result, row, trace, request)
+                                 : not_disclosed("not_identified"));
+    return candidate;
 }
 
 /* A code that was issued and is on no firearm is a lead: who holds its block. */
@@ -469,14 +476,25 @@ static enum ct_status answer_one(const struct api_context *context,
         ct_id_format("sal", trace->sealed.sale, sale);
         (void)json_object_set_new(request->touched, "disclosed", json_string(sale));
     }
-    request->answer = json_pack(
-        "{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:[], s:[], s:n}", "id", trace->id_text,
-        "state", trace->state, "likelihood_ratio", number_or_null(ranking->likelihood_ratio),
-        "effective_characters", number_or_null(ranking->effective_characters), "not_registered",
-        number_or_null(ranking->not_registered), "expected_chance_matches",
-        number_or_null(ranking->expected_chance_matches), "method", method_of(context), "detail",
-        issued_detail(result, found), "candidates", candidates, "next_best", "linked_cases",
-        "links_as_of");
+    json_t *answer = json_object();
+    bool whole =
+        ct_json_set_text(answer, "id", trace->id_text) &&
+        ct_json_set_text(answer, "state", trace->state) &&
+        ct_json_set(answer, "likelihood_ratio", number_or_null(ranking->likelihood_ratio)) &&
+        ct_json_set(answer, "effective_characters",
+                    number_or_null(ranking->effective_characters)) &&
+        ct_json_set(answer, "not_registered", number_or_null(ranking->not_registered)) &&
+        ct_json_set(answer, "expected_chance_matches",
+                    number_or_null(ranking->expected_chance_matches)) &&
+        ct_json_set(answer, "method", method_of(context)) &&
+        ct_json_set(answer, "detail", issued_detail(result, found)) &&
+        ct_json_set(answer, "next_best", json_array()) &&
+        ct_json_set(answer, "linked_cases", json_array()) &&
+        ct_json_set(answer, "links_as_of", json_null()) &&
+        ct_json_set(answer, "candidates", candidates); /* last, as the purchaser in each of them */
+    request->answer = answer;
+    if (!whole)
+        return CT_NO_MEMORY;
     request->recorded = request->answer == NULL ? NULL : ct_json_text(request->answer);
     memcpy(request->resource, trace->id, CT_UUID_BYTES);
     request->has_resource = true;
@@ -600,6 +618,42 @@ static enum ct_status create_record(struct api_context *context, struct store *s
     return status;
 }
 
+/* What was recorded is the answer already, but for two things that join it after the commit: the
+ * purchaser, whose document is put behind the last member of the last object, and the receipt. */
+static bool create_render_text(struct api_context *context, struct api_request *request,
+                               const struct api_receipt *receipt, struct ct_buf *out)
+{
+    static const char disclosed_end[] = "}}]}"; /* first_purchaser, candidate, candidates, answer */
+    const struct trace *trace = request->own;
+    const char *recorded = request->recorded;
+    size_t length = strlen(recorded) - 1;
+    char entry[32];
+    if (request->disclosed > 0) {
+        size_t plain_length = 0;
+        char *plain = api_sealed_open(context, &trace->sealed, &plain_length);
+        if (plain == NULL || plain_length <= 2 || length < sizeof disclosed_end ||
+            strcmp(recorded + length - 3, disclosed_end) != 0) {
+            free(plain);
+            return false; /* a broken seal is render's to say */
+        }
+        (void)ct_buf_append(out, recorded, length - 3);
+        (void)ct_buf_append_u8(out, ',');
+        (void)ct_buf_append(out, plain + 1, plain_length - 1);
+        (void)ct_buf_append(out, "}]", 2);
+        sodium_memzero(plain, plain_length);
+        free(plain);
+    } else {
+        (void)ct_buf_append(out, recorded, length);
+    }
+    (void)snprintf(entry, sizeof entry, "%llu", (unsigned long long)receipt->entry);
+    (void)ct_buf_append(out, ",\"receipt\":{\"entry\":", 20);
+    (void)ct_buf_append(out, entry, strlen(entry));
+    (void)ct_buf_append(out, ",\"tlog_proof\":", 14);
+    ct_json_append_string(out, receipt->proof);
+    (void)ct_buf_append(out, "}}", 2);
+    return true;
+}
+
 static json_t *create_render(struct api_context *context, struct api_request *request,
                              const struct api_receipt *receipt)
 {
@@ -613,5 +667,6 @@ const struct api_handler api_traces_create = {
     .start = create_start,
     .finish = create_finish,
     .record = create_record,
+    .render_text = create_render_text,
     .render = create_render,
 };

@@ -18,6 +18,11 @@ struct api_sealed {
 bool api_sealed_set(struct api_sealed *sealed, const uint8_t sale[CT_UUID_BYTES], const char *key,
                     const uint8_t *bytes, size_t length);
 
+/* The purchaser's document as text, or NULL when the seal does not open. Owner: the caller's, to be
+ * cleared and freed. */
+char *api_sealed_open(const struct api_context *context, const struct api_sealed *sealed,
+                      size_t *ret_length);
+
 /* The answer that leaves: opens the sealed purchaser into the first candidate and adds the
  * receipt. answer_take: as recorded. NULL when out of memory. Only after the commit. */
 json_t *api_trace_render(struct api_context *context, struct api_request *request,

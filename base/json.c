@@ -100,6 +100,33 @@ const char *ct_json_string(const json_t *object, const char *member)
     return json_string_value(json_object_get(object, member));
 }
 
+/* The longest run that needs no escape goes out at once. RFC 8259, section 7: only the quotation
+ * mark, the reverse solidus and controls need one. */
+void ct_json_append_string(struct ct_buf *out, const char *text)
+{
+    static const char digits[] = "0123456789abcdef";
+    (void)ct_buf_append_u8(out, '"');
+    while (*text != '\0') {
+        const char *run = text;
+        while ((unsigned char)*text >= 0x20 && *text != '"' && *text != '\\')
+            text++;
+        (void)ct_buf_append(out, run, (size_t)(text - run));
+        if (*text == '\0')
+            break;
+        if (*text == '\n') {
+            (void)ct_buf_append(out, "\\n", 2);
+        } else if (*text == '"' || *text == '\\') {
+            (void)ct_buf_append_u8(out, '\\');
+            (void)ct_buf_append_u8(out, (uint8_t)*text);
+        } else {
+            const char escape[6] = {'\\', 'u', '0', '0', digits[*text >> 4], digits[*text & 15]};
+            (void)ct_buf_append(out, escape, sizeof escape);
+        }
+        text++;
+    }
+    (void)ct_buf_append_u8(out, '"');
+}
+
 bool ct_json_set(json_t *object, const char *name, json_t *value_take)
 {
     return json_object_set_new_nocheck(object, name, value_take) == 0;

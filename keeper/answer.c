@@ -166,6 +166,30 @@ static bool next_link(const struct ticket *ticket, const json_t *body, char ret[
     return true;
 }
 
+/* A body that is text already; its place is kept from request to request. */
+static bool answer_rendered(struct ct_buf *out, struct lane *lane, struct ticket *ticket,
+                            const struct api_receipt *receipt, const char *entry)
+{
+    const struct api_handler *handler = api_handler_of(ticket->request.sql);
+    const struct api_route *route = &api_routes[ticket->request.operation];
+    struct ct_buf *body = &lane->body;
+    ct_buf_reset(body);
+    if (handler->render_text == NULL ||
+        !handler->render_text(&lane->context, &ticket->request, receipt, body))
+        return false;
+    bool whole = !body->failed;
+    if (whole) {
+        struct message_answer answer = answer_to(ticket, route->success_status, route->media_type);
+        if (entry != NULL)
+            add_header(&answer, "Access-Log-Entry", entry);
+        answer.body = body->data;
+        answer.body_length = body->length;
+        encode(out, &answer);
+    }
+    sodium_memzero(body->data, body->length); /* a purchaser may be in it */
+    return whole;
+}
+
 static void answer_body(struct ct_buf *out, const struct ticket *ticket, const json_t *body,
                         const char *entry)
 {
@@ -206,6 +230,8 @@ void answer_request(struct ct_buf *out, struct lane *lane, struct ticket *ticket
         answer_problem(out, ticket, request->error, request->answer, entry);
         return;
     }
+    if (answer_rendered(out, lane, ticket, receipt, entry))
+        return;
     const struct api_handler *handler = api_handler_of(request->sql);
     json_t *body = handler->render == NULL ? json_incref(request->answer)
                                            : handler->render(&lane->context, request, receipt);

@@ -162,9 +162,12 @@ static enum ct_status ask_committed(struct store *store, const uint8_t batch[CT_
     struct store_result *result = NULL;
     store_params_init(&params);
     store_param_uuid(&params, batch);
+    (void)store_take_commit_warning(store);
     enum ct_status status = store_queue(store, API_SQL_log_resolve, &params);
     if (status == CT_OK)
         status = store_run(store, ct_mono_ms() + LIMIT_LOCK_MS, &result, 1, err);
+    if (status == CT_OK && store_take_commit_warning(store))
+        status = CT_DB_LOST; /* what it saw may be gone again with this server */
     if (status == CT_OK)
         *ret_committed = store_get_bool(result, 0, 0);
     store_result_free(result);

@@ -55,7 +55,6 @@ void chain_free(struct chain *chain);
 /* Becomes the writer: checks the stored head (frontier against the last batch's root and the
  * highest index, the last own signature, and that the head extends the anchor), then takes the
  * head under a new epoch with a takeover entry, in one transaction on store.
- * request_subject: what the entry says besides, may be NULL.
  * Errors: CT_STALE (the head is not an extension of the anchor, or is damaged: err->text says
  *         which; never serve), CT_DB…, CT_DB_LOST (try again). */
 /* The same checks, taking nothing. */

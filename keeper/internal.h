@@ -75,6 +75,7 @@ struct lane {
     struct api_context context;
     char checkpoint_note[CHAIN_NOTE_ROOM];
     struct accesslog_batch *batch;     /* paths of the batch that was committed */
+    struct ct_buf body;                /* of one answer */
     struct ct_buf out;                 /* answers, one write for all of a batch */
     int64_t split_until_ms;            /* a failing batch is halved until then */
     int64_t no_connect_before_ms;      /* after a failure, not at once again */

@@ -209,6 +209,7 @@ void *lane_main(void *argument)
     struct scheduler_limits limits = keeper->limits;
     struct ticket **tickets = calloc(limits.count, sizeof(struct ticket *));
     ct_buf_init(&lane->out, OUT_BYTES_MAX);
+    ct_buf_init(&lane->body, MESSAGE_FRAME_MAX);
     while (tickets != NULL && !atomic_load(&keeper->stopping)) {
         struct ticket *expired = NULL;
         size_t count = scheduler_take(&keeper->scheduler, lane->kind, limits, tickets, &expired);
@@ -229,5 +230,6 @@ void *lane_main(void *argument)
     microstamp_words_free(&lane->context.words);
     free(lane->context.own);
     ct_buf_free(&lane->out);
+    ct_buf_free(&lane->body);
     return NULL;
 }

@@ -75,6 +75,7 @@ json_t *strangers_take(struct strangers *strangers, bool at_once)
         subject = json_pack("{s:s, s:o, s:I}", "since", since, "networks", networks, "others",
                             (json_int_t)strangers->others);
         if (subject != NULL) {
+            strangers->taken_since_ms = strangers->since_ms;
             strangers->since_ms = 0;
             strangers->count = 0;
             strangers->others = 0;
@@ -95,5 +96,6 @@ void strangers_put_back(struct strangers *strangers, const json_t *subject)
             (uint64_t)json_integer_value(json_object_get(row, "count")));
     }
     strangers->others += (uint64_t)json_integer_value(json_object_get(subject, "others"));
+    strangers->since_ms = strangers->taken_since_ms;
     (void)pthread_mutex_unlock(&strangers->mutex);
 }

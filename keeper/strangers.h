@@ -15,7 +15,8 @@
 
 struct strangers {
     pthread_mutex_t mutex;
-    int64_t since_ms; /* wall clock, of the first one counted */
+    int64_t since_ms;       /* wall clock, of the first one counted; 0: none */
+    int64_t taken_since_ms; /* since_ms of what was taken last */
     size_t count;
     struct {
         char network[STRANGERS_NETWORK_TEXT];
@@ -30,7 +31,7 @@ void strangers_note(struct strangers *strangers, const char *address);
 /* Takes the counts out, as the subject of an entry, when a minute has passed since the first one
  * or at_once. NULL when there is nothing to write. Owner: the caller's, json_decref(). */
 json_t *strangers_take(struct strangers *strangers, bool at_once);
-/* Counts again what was taken and could not be written. */
+/* Counts again what was taken and could not be written, as of its own time. */
 void strangers_put_back(struct strangers *strangers, const json_t *subject);
 
 #endif

@@ -82,8 +82,14 @@ static enum ct_status check_anchor(const struct chain *chain, struct store *stor
         .store = store, .deadline_ms = ct_mono_ms() + LIMIT_BULK_STATEMENT_MS, .err = err};
     struct accesslog_storage storage = api_log_storage(&reader);
     uint64_t anchored = chain->released_size;
-    if (anchored == 0)
+    if (anchored == 0) {
+        if (head->tree.size > 1)
+            ct_log(CT_LOG_WARNING,
+                   "no checkpoint was ever released from here: the log of %llu entries is taken as "
+                   "it is",
+                   (unsigned long long)head->tree.size);
         return CT_OK;
+    }
     if (anchored > head->tree.size) {
         ct_error_set(err,
                      "the log has %llu entries, and a checkpoint of %llu was released from here: "

@@ -302,6 +302,11 @@ static enum ct_status prepare_all(struct store *store, int statement_timeout_ms,
         "SET lock_timeout = '2s'",
         "SET idle_in_transaction_session_timeout = '5s'",
         "SET plan_cache_mode = 'force_generic_plan'",
+        /* A host that vanishes must not hold the writer's lock for hours. */
+        "SET tcp_keepalives_idle = 2",
+        "SET tcp_keepalives_interval = 1",
+        "SET tcp_keepalives_count = 3",
+        "SET tcp_user_timeout = 5000",
     };
     if (PQsetnonblocking(store->connection, 1) != 0 || PQenterPipelineMode(store->connection) != 1)
         return lost(store, "(pipeline mode)", err);

@@ -65,6 +65,21 @@ static void test_buffer_bounds(void **state)
     ct_buf_free(&buf);
 }
 
+static void test_json_strings(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"", "plain", "a\nb\"c\\d", "\x01\x1f\t", "Guðrún — 東京"};
+    for (size_t i = 0; i < CT_ARRAY_LENGTH(texts); i++) {
+        struct ct_buf buf;
+        ct_buf_init(&buf, 1000);
+        ct_json_append_string(&buf, texts[i]);
+        json_t *json = json_loadb((const char *)buf.data, buf.length, JSON_DECODE_ANY, NULL);
+        assert_string_equal(json_string_value(json), texts[i]);
+        json_decref(json);
+        ct_buf_free(&buf);
+    }
+}
+
 static void test_ids(void **state)
 {
     (void)state;
@@ -114,8 +129,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_json_limits),   cmocka_unit_test(test_json_refusals),
-        cmocka_unit_test(test_buffer_bounds), cmocka_unit_test(test_ids),
-        cmocka_unit_test(test_time),          cmocka_unit_test(test_log_escapes),
+        cmocka_unit_test(test_buffer_bounds), cmocka_unit_test(test_json_strings),
+        cmocka_unit_test(test_ids),           cmocka_unit_test(test_time),
+        cmocka_unit_test(test_log_escapes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -88,7 +88,7 @@ static void test_exclusive_keys(void **state)
     drop(&scheduler, first, 2);
     assert_int_equal(take(&scheduler, third), 1);
     assert_ptr_equal(third[0], b);
-    assert_true(b->waited_for_key);
+    assert_false(b->repeats); /* what it waited for is no Idempotency-Key */
     drop(&scheduler, third, 1);
     scheduler_free(&scheduler);
 }
@@ -166,12 +166,38 @@ static void test_bounds(void **state)
     scheduler_free(&scheduler);
 }
 
+/* Who waits for its own Idempotency-Key as long as it may is refused in a batch, with an entry. */
+static void test_in_flight(void **state)
+{
+    (void)state;
+    struct scheduler scheduler;
+    struct ticket *first[4];
+    struct ticket *batch[4];
+    assert_int_equal(scheduler_init(&scheduler, 100), CT_OK);
+    put(&scheduler, make(7, 1));
+    assert_int_equal(take(&scheduler, first), 1);
+    struct ticket *again = make(7, 1);
+    again->message.idempotency_key = "key";
+    put(&scheduler, again);
+    put(&scheduler, make(0, 1));
+    assert_int_equal(take(&scheduler, batch), 1); /* the other one; again is passed over */
+    drop(&scheduler, batch, 1);
+    assert_true(again->repeats);
+    again->message.deadline_ms = ct_mono_ms() - 1;
+    assert_int_equal(take(&scheduler, batch), 1);
+    assert_ptr_equal(batch[0], again);
+    assert_true(again->in_flight);
+    drop(&scheduler, batch, 1);
+    drop(&scheduler, first, 1);
+    scheduler_free(&scheduler);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_count_and_weight), cmocka_unit_test(test_exclusive_keys),
         cmocka_unit_test(test_no_overtaking),    cmocka_unit_test(test_alone),
-        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_bounds),           cmocka_unit_test(test_in_flight),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -289,6 +289,7 @@ static void answer_unauthorized(struct batch *batch)
         if (batch->tickets[i]->request.error != API_ERROR_UNAUTHORIZED)
             continue;
         atomic_fetch_add(&lane->keeper->stats.unauthorized, 1);
+        atomic_fetch_add(&lane->keeper->stats.errors[API_ERROR_UNAUTHORIZED], 1);
         strangers_note(&lane->keeper->strangers, batch->tickets[i]->message.peer);
         answer_error(&lane->out, batch->tickets[i], API_ERROR_UNAUTHORIZED, NULL);
     }

@@ -9,6 +9,10 @@
 
 #define SUSPECT_MS (10 * 60 * 1000)
 #define WAITING_BYTES_MAX (64u << 20)
+/* While another lane works, a lane waits so long, or for so many requests, before it begins a
+ * batch: a batch of 28 costs the processor a tenth less per request than one of 18. */
+#define GATHER_COUNT 28
+#define GATHER_MS 3
 #define WAKE_MS 50 /* how often a lane looks whether something that waits for a key has expired */
 
 enum ct_status scheduler_init(struct scheduler *scheduler, unsigned max_waiting)
@@ -190,6 +194,23 @@ static size_t gather(struct scheduler *scheduler, enum lane_kind lane,
     return count;
 }
 
+static void wait_until(struct scheduler *scheduler, enum lane_kind lane, long nanoseconds)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += nanoseconds;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    (void)pthread_cond_timedwait(&scheduler->work[lane], &scheduler->mutex, &until);
+}
+
+static bool is_worth_waiting(const struct scheduler *scheduler, enum lane_kind lane)
+{
+    return scheduler->running_lanes[lane] > 0 && scheduler->first[lane] != NULL &&
+           scheduler->waiting[lane] < GATHER_COUNT &&
+           ct_mono_ms() - scheduler->first[lane]->arrived_ms < GATHER_MS;
+}
+
 size_t scheduler_take(struct scheduler *scheduler, enum lane_kind lane,
                       struct scheduler_limits limits, struct ticket **ret_batch,
                       struct ticket **ret_expired)
@@ -198,20 +219,21 @@ size_t scheduler_take(struct scheduler *scheduler, enum lane_kind lane,
     *ret_expired = NULL;
     (void)pthread_mutex_lock(&scheduler->mutex);
     while (!scheduler->stopping) {
+        if (is_worth_waiting(scheduler, lane)) {
+            wait_until(scheduler, lane, GATHER_MS * 1000000L / 6);
+            continue;
+        }
         count = gather(scheduler, lane, limits, ret_batch, ret_expired);
         if (count > 0 || *ret_expired != NULL)
             break;
         if (scheduler->first[lane] == NULL) {
             (void)pthread_cond_wait(&scheduler->work[lane], &scheduler->mutex);
         } else {
-            struct timespec until;
-            (void)clock_gettime(CLOCK_MONOTONIC, &until);
-            until.tv_nsec += WAKE_MS * 1000000L;
-            until.tv_sec += until.tv_nsec / 1000000000L;
-            until.tv_nsec %= 1000000000L;
-            (void)pthread_cond_timedwait(&scheduler->work[lane], &scheduler->mutex, &until);
+            wait_until(scheduler, lane, WAKE_MS * 1000000L);
         }
     }
+    if (count > 0)
+        scheduler->running_lanes[lane]++;
     if (count > 0 && scheduler->first[lane] != NULL)
         (void)pthread_cond_signal(&scheduler->work[lane]);
     (void)pthread_mutex_unlock(&scheduler->mutex);
@@ -233,6 +255,9 @@ void scheduler_done(struct scheduler *scheduler, struct ticket *const *batch, si
             }
         }
     }
+    enum lane_kind lane = batch[0]->lane;
+    if (--scheduler->running_lanes[lane] == 0)
+        (void)pthread_cond_signal(&scheduler->work[lane]);
     for (unsigned i = 0; freed && i < LANE_KINDS; i++)
         (void)pthread_cond_broadcast(&scheduler->work[i]);
     (void)pthread_mutex_unlock(&scheduler->mutex);

@@ -55,7 +55,8 @@ struct scheduler {
     struct ticket **last[LANE_KINDS];
     unsigned waiting[LANE_KINDS];
     unsigned max_waiting;
-    size_t waiting_bytes; /* of frames; their number alone bounds nothing */
+    unsigned running_lanes[LANE_KINDS]; /* lanes with a batch in work */
+    size_t waiting_bytes;               /* of frames; their number alone bounds nothing */
     bool stopping;
     /* Keys of the batches that run; few requests have any, so a list will do. */
     uint64_t *running;
@@ -78,14 +79,14 @@ void scheduler_free(struct scheduler *scheduler); /* and the tickets that still 
 /* Puts a list of tickets, waking as many lanes as there is work for. Those that find no room come
  * back as the result. Threads: any. */
 struct ticket *scheduler_put(struct scheduler *scheduler, struct ticket *list);
-/* Waits for work and gathers one batch.
+/* Waits for work and gathers one batch; a little longer while another lane of the kind works.
  * ret_batch:   limits.count places. ret_expired: a list of tickets to be answered "not attempted".
  * Returns the number in the batch; 0 with or without expired ones: call again, or stop when
  * scheduler->stopping. Threads: any, one per lane. */
 size_t scheduler_take(struct scheduler *scheduler, enum lane_kind lane,
                       struct scheduler_limits limits, struct ticket **ret_batch,
                       struct ticket **ret_expired);
-/* Gives the keys of a finished batch free. */
+/* Gives the keys of a finished batch free; once for every batch taken. count > 0. */
 void scheduler_done(struct scheduler *scheduler, struct ticket *const *batch, size_t count);
 /* Lets this credential's requests run alone for ten minutes. */
 void scheduler_suspect(struct scheduler *scheduler, uint64_t credential);

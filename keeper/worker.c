@@ -18,7 +18,7 @@
 #define SIGN_MS 1000
 #define PUBLISH_MS 60000
 #define USED_MS 2000
-#define COUNT_MS 5000
+#define COUNT_MS 1000
 #define MAINTAIN_MS 60000
 #define COMPLAIN_MS 10000
 #define WORKER_STEPS 6

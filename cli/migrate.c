@@ -318,14 +318,16 @@ static enum ct_status migrate_locked(struct migrate *migrate, struct ct_error *e
 
 /* ---- options --------------------------------------------------------------------------------- */
 
-static int usage(void)
+static int usage(FILE *stream, int status)
 {
-    (void)fprintf(stderr, "usage: casetrace migrate --config FILE | --owner-connection CONNINFO\n"
+    (void)fprintf(stream, "usage: casetrace migrate --config FILE | --owner-connection CONNINFO\n"
                           "                         [--schema DIR] [--migrations DIR]\n");
-    return 2;
+    return status;
 }
 
-/* Returns 0, or the status to exit with. */
+#define ASKED_FOR_HELP (-1)
+
+/* Returns 0, or the status to exit with, or ASKED_FOR_HELP. */
 static int read_options(struct migrate *migrate, int argc, char **argv)
 {
     static const struct option options[] = {
@@ -333,6 +335,7 @@ static int read_options(struct migrate *migrate, int argc, char **argv)
         {"owner-connection", required_argument, NULL, 'o'},
         {"schema", required_argument, NULL, 's'},
         {"migrations", required_argument, NULL, 'm'},
+        {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
     const char *config = NULL;
@@ -353,12 +356,14 @@ static int read_options(struct migrate *migrate, int argc, char **argv)
         case 'm':
             migrate->migrations_dir = optarg;
             break;
+        case 'h':
+            return usage(stdout, ASKED_FOR_HELP);
         default:
-            return usage();
+            return usage(stderr, 2);
         }
     }
     if (optind != argc || (config == NULL) == (migrate->connection == NULL))
-        return usage();
+        return usage(stderr, 2);
     struct ct_error err = {0};
     if (config != NULL) {
         if (config_load(config, CONFIG_TOOL, &migrate->config, &err) != CT_OK) {
@@ -393,5 +398,5 @@ int cli_migrate(int argc, char **argv)
     PQfinish(migrate.db);
     migrate_files_clear(&migrate.files);
     config_clear(&migrate.config);
-    return exit_status;
+    return exit_status == ASKED_FOR_HELP ? 0 : exit_status;
 }

@@ -518,7 +518,7 @@ static enum ct_status create_finish(struct api_context *context, struct store *s
     size_t *starts = calloc(count + 2, sizeof *starts);
     size_t *rows = malloc((row_count + 1) * sizeof *rows);
     if (found == NULL)
-        found = context->own = malloc(sizeof *found); /* kept: too large to be made every time */
+        found = context->own = calloc(1, sizeof *found); /* kept: too large to be made every time */
     if (found == NULL || owner == NULL || starts == NULL || rows == NULL)
         goto out;
     for (size_t i = 0; i < count; i++) {

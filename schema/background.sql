@@ -62,12 +62,13 @@ BEGIN
     INSERT INTO registry.trace_search (trace_id, organization_id, account_id, at, case_number, exhibit, state,
                                        purpose, urgency, candidates)
     SELECT t.id, t.organization_id, t.account_id, b.at, t.case_number,
-           coalesce(t.request #>> '{specimens,0,exhibit}', ''), t.state, coalesce(t.request ->> 'purpose', ''),
-           coalesce(t.request ->> 'urgency', 'routine'), coalesce(json_array_length(t.answer -> 'candidates'), 0)
+           coalesce(r.specimens #>> '{0,exhibit}', ''), t.state, coalesce(r.purpose, ''),
+           coalesce(r.urgency, 'routine'), coalesce(json_array_length(t.answer -> 'candidates'), 0)
     FROM registry.log_batch b
     JOIN registry.trace_batch i ON i.batch_id = b.batch_id
     CROSS JOIN LATERAL unnest(i.ids) AS u(id)
     JOIN registry.trace t ON t.id = u.id
+    CROSS JOIN LATERAL json_to_record(t.request) AS r(purpose text, urgency text, specimens json)
     WHERE b.size > f.done AND b.size <= f.upto;
     UPDATE registry.fill_state SET complete_to = f.upto, at = f.upto_at WHERE name = 'trace_search';
     RETURN f.upto;

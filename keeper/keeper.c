@@ -97,7 +97,12 @@ int keeper_exit_fd(const struct keeper *keeper)
 
 const char *keeper_exit_reason(const struct keeper *keeper)
 {
-    return keeper->view.reason;
+    /* Written once, before the descriptor becomes readable; the lock is what makes it seen. */
+    pthread_mutex_t *mutex = (pthread_mutex_t *)&keeper->view.mutex;
+    (void)pthread_mutex_lock(mutex);
+    const char *reason = keeper->view.reason;
+    (void)pthread_mutex_unlock(mutex);
+    return reason;
 }
 
 void keeper_end(struct keeper *keeper, const char *reason)

@@ -174,6 +174,7 @@ static enum ct_status become_writer(struct worker *worker, struct ct_error *err)
     struct keeper *keeper = worker->keeper;
     bool locked = false;
     bool mine = false;
+    char note[CHAIN_NOTE_ROOM];
     enum ct_status status = try_lock(worker, &locked, err);
     if (status != CT_OK)
         return status;
@@ -198,7 +199,7 @@ static enum ct_status become_writer(struct worker *worker, struct ct_error *err)
         return status;
     worker->is_writer = true;
     ct_log(CT_LOG_NOTICE, "writes the log, epoch %lld, size %llu", (long long)keeper->chain.epoch,
-           (unsigned long long)keeper->chain.tree.size);
+           (unsigned long long)chain_released(&keeper->chain, note));
     atomic_store(&keeper->state, KEEPER_ACTIVE);
     return CT_OK;
 }

@@ -19,8 +19,9 @@ const struct store_statement api_statements[API_SQL_COUNT] = {
          "custody, basis, no_purchaser_reason, chain_complete, returned_on, later_holders, "
          "sale_id, sale_dealer, sale_delivered_on, sale_transaction_number, purchaser_sealed, "
          "purchaser_key FROM api.trace_lookup($1, $2)"},
-    [API_SQL_trace_record] = {"trace_record",
-                              "SELECT api.trace_record($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"},
+    [API_SQL_trace_record] =
+        {"trace_record", "SELECT api.trace_record($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
+                         "$12, $13, $14)"},
     [API_SQL_idempotency_store] =
         {"idempotency_store", "SELECT api.idempotency_store($1, $2, $3, $4, $5, $6, $7, $8, $9)"},
     [API_SQL_log_append] = {"log_append",

@@ -562,6 +562,23 @@ static const char *case_number_of(const struct api_request *request)
     return request->case_number;
 }
 
+static const char *purpose_of(const struct api_request *request)
+{
+    return request->purpose;
+}
+
+static const char *urgency_of(const struct api_request *request)
+{
+    const char *urgency = ct_json_string(request->body, "urgency");
+    return urgency == NULL ? "routine" : urgency;
+}
+
+static const char *exhibit_of(const struct api_request *request)
+{
+    const json_t *specimen = first_of(request->body, "specimens");
+    return ct_json_string(specimen, "exhibit");
+}
+
 static const char *state_of(const struct api_request *request)
 {
     return ((const struct trace *)request->own)->state;
@@ -610,6 +627,13 @@ static enum ct_status create_record(struct api_context *context, struct store *s
         else
             store_element_null(&params);
     }
+    store_array_close(&params);
+    add_texts(&params, requests, count, exhibit_of);
+    add_texts(&params, requests, count, purpose_of);
+    add_texts(&params, requests, count, urgency_of);
+    store_array_open(&params, STORE_INT);
+    for (size_t i = 0; i < count; i++)
+        store_element_int(&params, requests[i]->candidates);
     store_array_close(&params);
     if (status == CT_OK)
         status = store_queue(store, API_SQL_trace_record, &params);

@@ -61,14 +61,12 @@ BEGIN
     -- and `at` of the last batch says up to when the lists are complete.
     INSERT INTO registry.trace_search (trace_id, organization_id, account_id, at, case_number, exhibit, state,
                                        purpose, urgency, candidates)
-    SELECT t.id, t.organization_id, t.account_id, b.at, t.case_number,
-           coalesce(r.specimens #>> '{0,exhibit}', ''), t.state, coalesce(r.purpose, ''),
-           coalesce(r.urgency, 'routine'), coalesce(json_array_length(t.answer -> 'candidates'), 0)
+    SELECT u.id, u.organization, u.account, b.at, u.case_number, u.exhibit, u.state, u.purpose, u.urgency, u.candidates
     FROM registry.log_batch b
     JOIN registry.trace_batch i ON i.batch_id = b.batch_id
-    CROSS JOIN LATERAL unnest(i.ids) AS u(id)
-    JOIN registry.trace t ON t.id = u.id
-    CROSS JOIN LATERAL json_to_record(t.request) AS r(purpose text, urgency text, specimens json)
+    CROSS JOIN LATERAL unnest(i.ids, i.organizations, i.accounts, i.case_numbers, i.exhibits, i.states, i.purposes,
+                              i.urgencies, i.candidates)
+        AS u(id, organization, account, case_number, exhibit, state, purpose, urgency, candidates)
     WHERE b.size > f.done AND b.size <= f.upto;
     UPDATE registry.fill_state SET complete_to = f.upto, at = f.upto_at WHERE name = 'trace_search';
     RETURN f.upto;

@@ -54,7 +54,8 @@ COMMENT ON FUNCTION api.trace_lookup(text[], text[]) IS
 
 CREATE FUNCTION api.trace_record(batch uuid, ordinals integer[], ids uuid[], accounts uuid[], organizations uuid[],
                                  case_numbers text[], states text[], requests json[], answers json[],
-                                 disclosed_sales uuid[])
+                                 disclosed_sales uuid[], exhibits text[], purposes text[], urgencies text[],
+                                 candidates integer[])
     RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -65,10 +66,13 @@ BEGIN
     SELECT u.id, batch, u.account, u.organization, u.disclosed_sale, u.ordinal, u.state, u.case_number, u.request, u.answer
     FROM unnest(ids, accounts, organizations, disclosed_sales, ordinals, states, case_numbers, requests, answers)
              AS u(id, account, organization, disclosed_sale, ordinal, state, case_number, request, answer);
-    INSERT INTO registry.trace_batch (batch_id, ids) VALUES (batch, ids);
+    INSERT INTO registry.trace_batch (batch_id, ids, accounts, organizations, case_numbers, exhibits, states, purposes,
+                                      urgencies, candidates)
+    VALUES (batch, ids, accounts, organizations, case_numbers, exhibits, states, purposes, urgencies, candidates);
 END $$;
-COMMENT ON FUNCTION api.trace_record(uuid, integer[], uuid[], uuid[], uuid[], text[], text[], json[], json[], uuid[]) IS
-    'records the traces of a batch, at most once in each batch';
+COMMENT ON FUNCTION api.trace_record(uuid, integer[], uuid[], uuid[], uuid[], text[], text[], json[], json[], uuid[],
+                                     text[], text[], text[], integer[]) IS
+    'records the traces of a batch, at most once in each batch; the last four are what only lists show';
 
 -- reading -------------------------------------------------------------------------------
 

@@ -39,13 +39,29 @@ COMMENT ON COLUMN registry.trace.request IS 'what was asked, as sent';
 COMMENT ON COLUMN registry.trace.answer IS 'what was answered, candidates inside, without the purchaser: that stays sealed at the sale';
 
 CREATE TABLE registry.trace_batch (
-    batch_id uuid PRIMARY KEY,
-    ids      uuid[] NOT NULL
+    batch_id      uuid PRIMARY KEY,
+    ids           uuid[] NOT NULL,
+    accounts      uuid[] NOT NULL,
+    organizations uuid[] NOT NULL,
+    case_numbers  text[] NOT NULL,
+    exhibits      text[] NOT NULL,
+    states        text[] NOT NULL,
+    purposes      text[] NOT NULL,
+    urgencies     text[] NOT NULL,
+    candidates    integer[] NOT NULL
 );
 COMMENT ON TABLE registry.trace_batch IS
-    'the traces of a batch, so that search_fill finds them in the order of the log without an index on trace; insert-only';
+    'what lists show of the traces of a batch, so that search_fill reads one row for all of them, in the order of the log; insert-only';
 COMMENT ON COLUMN registry.trace_batch.batch_id IS 'the batch';
-COMMENT ON COLUMN registry.trace_batch.ids IS 'ids of the traces that it recorded';
+COMMENT ON COLUMN registry.trace_batch.ids IS 'ids of the traces that it recorded; the other arrays go with it, element by element';
+COMMENT ON COLUMN registry.trace_batch.accounts IS 'who asked';
+COMMENT ON COLUMN registry.trace_batch.organizations IS 'the agency';
+COMMENT ON COLUMN registry.trace_batch.case_numbers IS 'the agency''s, as written';
+COMMENT ON COLUMN registry.trace_batch.exhibits IS 'the first specimen''s exhibit number';
+COMMENT ON COLUMN registry.trace_batch.states IS 'identified, candidates, no_match or insufficient';
+COMMENT ON COLUMN registry.trace_batch.purposes IS 'NCIC purpose code';
+COMMENT ON COLUMN registry.trace_batch.urgencies IS 'routine or urgent';
+COMMENT ON COLUMN registry.trace_batch.candidates IS 'candidates in the answer';
 
 CREATE TABLE registry.trace_search (
     trace_id        uuid PRIMARY KEY,

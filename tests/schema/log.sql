@@ -109,7 +109,9 @@ INSERT INTO registry.trace (id, batch_id, account_id, organization_id, ordinal, 
 SELECT u.id::uuid, :'b3', :'admin', :'authority', u.n, 'identified', '26-9',
        '{"purpose":"C","urgency":"urgent","specimens":[{"exhibit":"E-7"}]}', '{"candidates":[{},{}]}'
 FROM (VALUES (:'t1', 1), (:'t2', 2)) AS u(id, n);
-INSERT INTO registry.trace_batch (batch_id, ids) VALUES (:'b3', ARRAY[:'t1', :'t2']::uuid[]);
+INSERT INTO registry.trace_batch (batch_id, ids, accounts, organizations, case_numbers, exhibits, states, purposes, urgencies, candidates)
+VALUES (:'b3', ARRAY[:'t1', :'t2']::uuid[], array_fill(:'admin'::uuid, '{2}'), array_fill(:'authority'::uuid, '{2}'), '{26-9,26-9}', '{E-7,E-7}',
+        '{identified,identified}', '{C,C}', '{urgent,urgent}', '{2,2}');
 SELECT is((SELECT count(*)::int FROM registry.trace_search), 0, 'a trace is not in the lists at once');
 SELECT pg_temp.append(:'b3', ARRAY[pg_temp.header(:'admin', :'authority', 6, 'create_trace', 'ok'), pg_temp.header(:'admin', :'authority', 7, 'create_trace', 'ok')]) \g /dev/null
 SELECT is((SELECT log_complete_to FROM api.search_fill(1000)), 7::bigint, 'but soon');

@@ -70,7 +70,8 @@ BEGIN
         ARRAY(SELECT format('{"case_number": "%s", "purpose": "C", "urgency": "urgent", "specimens": [{"exhibit": "E-%s"}]}', c, i)::json
               FROM unnest(cases) WITH ORDINALITY AS u(c, i)),
         ARRAY(SELECT format('{"id": "%s", "state": "identified", "candidates": [{"rank": 1}]}', api.public_id('trc', m))::json FROM unnest(made) AS m),
-        firsts::uuid[]);
+        firsts::uuid[], ARRAY(SELECT 'E-' || i FROM generate_series(1, n) AS i), array_fill('C'::text, ARRAY[n]),
+        array_fill('urgent'::text, ARRAY[n]), array_fill(1, ARRAY[n]));
     RETURN made;
 END $$;
 -- What log_append would have written of a batch.

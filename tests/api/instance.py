@@ -202,15 +202,17 @@ class Instance:
 
     def kill_database(self):
         """As a power cut would end it: the postmaster and all its children at once."""
-        pids = [self.database.pid, *children(self.database.pid)]
         os.kill(self.database.pid, signal.SIGSTOP)  # so that it starts no others meanwhile
-        for pid in [*pids, *children(self.database.pid)]:
+        pids = children(self.database.pid)
+        for pid in [self.database.pid, *pids]:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
         self.database.wait()
         self.database = None
+        # A new postmaster refuses to start while one of them still holds the old shared memory.
+        wait_for(lambda: not [pid for pid in pids if (process_stat(pid) or "Z")[0] != "Z"], STOP_S, "all of it gone")
 
     def stop(self):
         try:

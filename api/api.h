@@ -18,6 +18,7 @@
 #define API_SOFTWARE "casetrace " API_VERSION
 #define API_VERSION "0.1.0"
 #define API_LICENCE_TEXT 32
+#define API_SUBJECT_MAX (4u << 20) /* bytes of what was asked or touched */
 
 /* What all requests may use. One per lane: scratch and words are not shared. */
 struct api_context {
@@ -72,9 +73,10 @@ struct api_request {
 
     enum api_error error; /* API_ERROR_NONE: done as asked */
     json_t *answer;       /* the body, or {"detail", "errors"} of a refusal; owned */
-    json_t *asked;        /* what the log's subject says was asked; owned, may be NULL */
-    json_t *touched;      /* what the log's subject says was touched; owned, may be NULL */
-    char *recorded;       /* the answer as recorded, if that is not what answer says; owned */
+    char *recorded;       /* the answer as recorded, where it was written as text; then answer is
+                           * NULL unless it is a refusal. Owned, as the next */
+    char *asked;          /* JSON text: what the log's subject says was asked; may be NULL */
+    char *touched;        /* JSON text: what the log's subject says was touched; may be NULL */
     uint8_t resource[CT_UUID_BYTES]; /* what a repeated Idempotency-Key leads to */
     bool has_resource;
     int candidates; /* for the log's header; -1: not a trace */

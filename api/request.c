@@ -11,8 +11,8 @@ static void forget_outcome(struct api_request *request)
     request->own = NULL;
     request->own_free = NULL;
     json_decref(request->answer);
-    json_decref(request->asked);
-    json_decref(request->touched);
+    free(request->asked);
+    free(request->touched);
     json_decref(request->input);
     free(request->recorded);
     request->answer = NULL;
@@ -130,8 +130,11 @@ static enum ct_status take_outcome(struct api_request *request, const char *outc
         if (request->answer == NULL)
             return CT_NO_MEMORY;
     }
-    if (touched != NULL)
-        request->touched = json_loads(touched, JSON_DECODE_ANY, NULL);
+    if (touched != NULL) {
+        request->touched = strdup(touched);
+        if (request->touched == NULL)
+            return CT_NO_MEMORY;
+    }
     enum api_error error = api_error_of(outcome);
     if (error == API_ERRORS) {
         ct_error_set(err, "unknown outcome %s", outcome);

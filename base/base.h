@@ -143,6 +143,25 @@ void ct_json_append_string(struct ct_buf *out, const char *text);
 /* json_object_get, and the member's string or NULL. */
 const char *ct_json_string(const json_t *object, const char *member);
 
+/* Writers: the values of a compact document one after another, straight into a buffer, for texts
+ * that are made of every request; with json_t between they take several times as long. Commas come
+ * by themselves; the caller closes what he opened. name: a literal of ours that needs no escape;
+ * NULL: an element of an array, or the top. All may be left unchecked until ct_json_write_end(). */
+void ct_json_write_open(struct ct_buf *out, const char *name, char bracket);     /* '{' or '[' */
+void ct_json_write_close(struct ct_buf *out, char bracket);                      /* '}' or ']' */
+void ct_json_write_text(struct ct_buf *out, const char *name, const char *text); /* NULL: null */
+void ct_json_write_int(struct ct_buf *out, const char *name, int64_t value);
+/* All digits, so that it reads back as the same number; what is not finite is null. */
+void ct_json_write_real(struct ct_buf *out, const char *name, double value);
+void ct_json_write_bool(struct ct_buf *out, const char *name, bool value);
+void ct_json_write_null(struct ct_buf *out, const char *name);
+/* A whole value that is JSON text already; the caller answers for it. */
+void ct_json_write_raw(struct ct_buf *out, const char *name, const char *json);
+void ct_json_write_json(struct ct_buf *out, const char *name, const json_t *value);
+/* The text, and the buffer empty without its memory. Owner: the caller's, free(). NULL, and the
+ * memory freed, if anything failed since ct_buf_init(). */
+char *ct_json_write_end(struct ct_buf *out) CT_MUST_CHECK;
+
 /* ---- named injection points, compiled in with --enable-injection only ------------------ */
 
 #ifdef CT_INJECTION

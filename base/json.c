@@ -100,29 +100,35 @@ const char *ct_json_string(const json_t *object, const char *member)
     return json_string_value(json_object_get(object, member));
 }
 
-/* The longest run that needs no escape goes out at once. RFC 8259, section 7: only the quotation
- * mark, the reverse solidus and controls need one. */
+/* The bytes are those of ct_json_text(): a text has one form here, whoever writes it. The escape of
+ * one byte; RFC 8259, section 7: only the quotation mark, the reverse solidus and controls need
+ * one. */
+static void append_escape(struct ct_buf *out, char c)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    static const char plain[] = "\"\\\b\f\n\r\t";
+    static const char named[] = "\"\\bfnrt";
+    const char *at = strchr(plain, c);
+    if (at != NULL) {
+        const char escape[2] = {'\\', named[at - plain]};
+        (void)ct_buf_append(out, escape, sizeof escape);
+    } else {
+        const char escape[6] = {'\\', 'u', '0', '0', digits[c >> 4], digits[c & 15]};
+        (void)ct_buf_append(out, escape, sizeof escape);
+    }
+}
+
+/* The longest run that needs no escape goes out at once. */
 void ct_json_append_string(struct ct_buf *out, const char *text)
 {
-    static const char digits[] = "0123456789abcdef";
     (void)ct_buf_append_u8(out, '"');
     while (*text != '\0') {
         const char *run = text;
         while ((unsigned char)*text >= 0x20 && *text != '"' && *text != '\\')
             text++;
         (void)ct_buf_append(out, run, (size_t)(text - run));
-        if (*text == '\0')
-            break;
-        if (*text == '\n') {
-            (void)ct_buf_append(out, "\\n", 2);
-        } else if (*text == '"' || *text == '\\') {
-            (void)ct_buf_append_u8(out, '\\');
-            (void)ct_buf_append_u8(out, (uint8_t)*text);
-        } else {
-            const char escape[6] = {'\\', 'u', '0', '0', digits[*text >> 4], digits[*text & 15]};
-            (void)ct_buf_append(out, escape, sizeof escape);
-        }
-        text++;
+        if (*text != '\0')
+            append_escape(out, *text++);
     }
     (void)ct_buf_append_u8(out, '"');
 }

@@ -11,96 +11,105 @@ static int status_of(const struct api_request *request)
                                             : api_errors[request->error].status;
 }
 
-/* Members are set in the order of their names: that is the form in which headers are hashed, and
- * sorting them at the end would cost more. request may be NULL: an entry of the keeper's own. */
+#define PART_MAX (8u << 20)
+#define PART_USUAL 512
+
+/* Members are written in the order of their names: that is the form in which headers are hashed.
+ * request may be NULL: an entry of the keeper's own. */
 static char *header_text(const struct entry_origin *origin, const char *operation,
                          const char *outcome, const struct api_request *request,
                          const char *request_id)
 {
     char time[CT_TIME_TEXT];
-    char account[CT_ID_TEXT];
-    char organization[CT_ID_TEXT];
+    char id[CT_ID_TEXT];
     enum api_role role;
-    json_t *header = json_object();
-    bool whole = true;
-    ct_time_format(origin->time_ms, time);
+    struct ct_buf out;
+    ct_buf_init(&out, PART_MAX);
+    if (ct_buf_reserve(&out, PART_USUAL) != CT_OK)
+        return NULL;
+    ct_json_write_open(&out, NULL, '{');
     if (request != NULL) {
-        ct_id_format("acc", request->identity.account, account);
-        ct_id_format("org", request->identity.organization, organization);
-        whole = ct_json_set_text(header, "account", account);
+        ct_id_format("acc", request->identity.account, id);
+        ct_json_write_text(&out, "account", id);
         if (request->candidates >= 0)
-            whole = whole && ct_json_set(header, "candidates", json_integer(request->candidates));
+            ct_json_write_int(&out, "candidates", request->candidates);
         if (request->case_number != NULL)
-            whole = whole && ct_json_set_text(header, "case_number", request->case_number);
+            ct_json_write_text(&out, "case_number", request->case_number);
         if (request->candidates >= 0)
-            whole = whole && ct_json_set(header, "disclosed", json_integer(request->disclosed));
+            ct_json_write_int(&out, "disclosed", request->disclosed);
     }
-    whole = whole && ct_json_set(header, "epoch", json_integer((json_int_t)origin->epoch));
+    ct_json_write_int(&out, "epoch", origin->epoch);
     if (request != NULL)
-        whole = whole && ct_json_set_text(header, "licence", request->identity.licence);
-    whole = whole && ct_json_set_text(header, "operation", operation);
-    if (request != NULL)
-        whole = whole && ct_json_set_text(header, "organization", organization);
-    whole = whole && ct_json_set_text(header, "origin", origin->origin) &&
-            ct_json_set_text(header, "outcome", outcome);
+        ct_json_write_text(&out, "licence", request->identity.licence);
+    ct_json_write_text(&out, "operation", operation);
+    if (request != NULL) {
+        ct_id_format("org", request->identity.organization, id);
+        ct_json_write_text(&out, "organization", id);
+    }
+    ct_json_write_text(&out, "origin", origin->origin);
+    ct_json_write_text(&out, "outcome", outcome);
     if (request != NULL) {
         if (request->purpose != NULL)
-            whole = whole && ct_json_set_text(header, "purpose", request->purpose);
-        whole = whole && ct_json_set_text(header, "request_id", request_id);
+            ct_json_write_text(&out, "purpose", request->purpose);
+        ct_json_write_text(&out, "request_id", request_id);
         if (api_permitted(request->identity.roles, request->operation, &role))
-            whole = whole && ct_json_set_text(header, "role", api_role_names[role]);
+            ct_json_write_text(&out, "role", api_role_names[role]);
     }
-    whole = whole && ct_json_set_text(header, "server", origin->server);
+    ct_json_write_text(&out, "server", origin->server);
     if (request != NULL)
-        whole = whole && ct_json_set(header, "status", json_integer(status_of(request)));
-    whole = whole && ct_json_set_text(header, "time", time) &&
-            ct_json_set(header, "v", json_integer(1));
-    char *text = whole ? ct_json_text(header) : NULL;
-    json_decref(header);
-    return text;
+        ct_json_write_int(&out, "status", status_of(request));
+    ct_time_format(origin->time_ms, time);
+    ct_json_write_text(&out, "time", time);
+    ct_json_write_int(&out, "v", 1);
+    ct_json_write_close(&out, '}');
+    return ct_json_write_end(&out);
 }
 
 /* Says the outcome without saying it: who holds the subject and its salt can check that the answer
  * is the one that was recorded. */
-static bool add_outcome_mac(json_t *subject, const struct api_request *request,
-                            const uint8_t salt[ACCESSLOG_SALT_BYTES])
+static void write_outcome_mac(struct ct_buf *out, const struct api_request *request,
+                              const uint8_t salt[ACCESSLOG_SALT_BYTES])
 {
     struct accesslog_hash mac;
     char hex[2 * ACCESSLOG_HASH_BYTES + 1];
     char *made = NULL;
     const char *recorded = request->recorded;
-    if (recorded == NULL && request->answer != NULL)
-        recorded = made = ct_json_text(request->answer);
+    if (recorded == NULL && request->answer == NULL)
+        return; /* a refusal without details */
     if (recorded == NULL)
-        return request->answer == NULL; /* a refusal without details */
+        recorded = made = ct_json_text(request->answer);
+    if (recorded == NULL) {
+        out->failed = true;
+        return;
+    }
     accesslog_entry_digest(salt, recorded, strlen(recorded), &mac);
     ct_hex_encode(mac.bytes, sizeof mac.bytes, hex);
+    ct_json_write_text(out, "outcome_mac", hex);
     free(made);
-    return ct_json_set_text(subject, "outcome_mac", hex);
 }
 
 static char *subject_text(const struct api_request *request,
                           const uint8_t salt[ACCESSLOG_SALT_BYTES])
 {
-    json_t *subject = json_pack("{s:s}", "address", request->peer);
-    if (subject == NULL)
+    struct ct_buf out;
+    ct_buf_init(&out, PART_MAX);
+    if (ct_buf_reserve(&out, PART_USUAL) != CT_OK)
         return NULL;
-    bool whole = true;
-    if (request->path != NULL && json_object_size(request->path) > 0)
-        whole = json_object_set(subject, "path", request->path) == 0;
-    if (request->query != NULL && json_object_size(request->query) > 0)
-        whole = whole && json_object_set(subject, "query", request->query) == 0;
+    ct_json_write_open(&out, NULL, '{');
+    ct_json_write_text(&out, "address", request->peer);
+    if (json_object_size(request->path) > 0)
+        ct_json_write_json(&out, "path", request->path);
+    if (json_object_size(request->query) > 0)
+        ct_json_write_json(&out, "query", request->query);
     if (request->asked != NULL)
-        whole = whole && json_object_set(subject, "asked", request->asked) == 0;
+        ct_json_write_raw(&out, "asked", request->asked);
     if (request->touched != NULL)
-        whole = whole && json_object_set(subject, "touched", request->touched) == 0;
+        ct_json_write_raw(&out, "touched", request->touched);
     if (request->replay.found)
-        whole = whole &&
-                ct_json_set(subject, "replayed", json_integer((json_int_t)request->replay.entry));
-    whole = add_outcome_mac(subject, request, salt) && whole;
-    char *text = whole ? ct_json_text(subject) : NULL;
-    json_decref(subject);
-    return text;
+        ct_json_write_int(&out, "replayed", request->replay.entry);
+    write_outcome_mac(&out, request, salt);
+    ct_json_write_close(&out, '}');
+    return ct_json_write_end(&out);
 }
 
 enum ct_status entry_of_request(const struct entry_origin *origin,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/base.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -75,9 +76,72 @@ static void test_json_strings(void **state)
         ct_json_append_string(&buf, texts[i]);
         json_t *json = json_loadb((const char *)buf.data, buf.length, JSON_DECODE_ANY, NULL);
         assert_string_equal(json_string_value(json), texts[i]);
+        char *form = ct_json_text(json);
+        assert_int_equal(strlen(form), buf.length);
+        assert_memory_equal(form, buf.data, buf.length);
+        free(form);
         json_decref(json);
         ct_buf_free(&buf);
     }
+}
+
+/* What the writers write, jansson reads and writes again byte for byte. */
+static void test_json_writers(void **state)
+{
+    (void)state;
+    static const double reals[] = {
+        0, 1, -2.5, 0.1, 1.0 / 3, 1e21, 1.5e-7, 1e300, 5e-324, 123456789, 0.99999999999999989};
+    struct ct_buf out;
+    ct_buf_init(&out, 4096);
+    ct_json_write_open(&out, NULL, '{');
+    ct_json_write_open(&out, "none", '{');
+    ct_json_write_close(&out, '}');
+    ct_json_write_text(&out, "text", "ends with {");
+    ct_json_write_text(&out, "nothing", NULL);
+    ct_json_write_open(&out, "numbers", '[');
+    ct_json_write_int(&out, NULL, 0);
+    ct_json_write_int(&out, NULL, INT64_MIN);
+    ct_json_write_int(&out, NULL, INT64_MAX);
+    for (size_t i = 0; i < CT_ARRAY_LENGTH(reals); i++)
+        ct_json_write_real(&out, NULL, reals[i]);
+    ct_json_write_real(&out, NULL, (double)INFINITY);
+    ct_json_write_close(&out, ']');
+    ct_json_write_bool(&out, "yes", true);
+    ct_json_write_raw(&out, "raw", "[]");
+    json_t *inner = json_pack("{s:[i,s]}", "a", 1, "b");
+    ct_json_write_json(&out, "inner", inner);
+    json_decref(inner);
+    ct_json_write_close(&out, '}');
+    char *text = ct_json_write_end(&out);
+    assert_non_null(text);
+    json_t *json = json_loads(text, 0, NULL);
+    assert_non_null(json);
+    for (size_t i = 0; i < CT_ARRAY_LENGTH(reals); i++)
+        assert_true(json_real_value(json_array_get(json_object_get(json, "numbers"), i + 3)) ==
+                    reals[i]);
+    char *again = ct_json_text(json);
+    assert_string_equal(text, again);
+    free(again);
+    free(text);
+    json_decref(json);
+}
+
+static void test_json_writers_bound(void **state)
+{
+    (void)state;
+    struct ct_buf out;
+    ct_buf_init(&out, 300);
+    json_t *large = json_stringn_nocheck("0123456789012345678901234567890123456789", 40);
+    ct_json_write_open(&out, NULL, '[');
+    for (int i = 0; i < 6; i++)
+        ct_json_write_json(&out, NULL, large);
+    assert_false(out.failed);
+    ct_json_write_json(&out, NULL, large);
+    assert_true(out.failed);
+    ct_json_write_text(&out, "more", "text");
+    assert_null(ct_json_write_end(&out));
+    assert_null(out.data);
+    json_decref(large);
 }
 
 static void test_ids(void **state)
@@ -130,6 +194,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_json_limits),   cmocka_unit_test(test_json_refusals),
         cmocka_unit_test(test_buffer_bounds), cmocka_unit_test(test_json_strings),
+        cmocka_unit_test(test_json_writers),  cmocka_unit_test(test_json_writers_bound),
         cmocka_unit_test(test_ids),           cmocka_unit_test(test_time),
         cmocka_unit_test(test_log_escapes),
     };

@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keeper/anchor.h"
 
+#include "keeper/limits.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PLACES 2
+#define LOCK_LOOK_MS 20
 
 static enum ct_status read_place(int fd, unsigned place, char *ret_note, size_t *ret_length)
 {
@@ -35,6 +41,38 @@ static bool grow(int fd)
     return length == wanted && fsync(fd) == 0;
 }
 
+/* Until its folder is on disk too, a file that was just made may be gone after a power cut, and
+ * with it the checkpoints written to it. */
+static bool sync_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash == NULL   ? strdup(".")
+                   : slash == path ? strdup("/")
+                                   : strndup(path, (size_t)(slash - path));
+    int fd = folder == NULL ? -1 : open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool good = fd >= 0 && fsync(fd) == 0;
+    int reason = errno;
+    if (fd >= 0)
+        (void)close(fd);
+    free(folder);
+    errno = reason;
+    return good;
+}
+
+/* Two keepers that write one anchor would each hide from the other what it released. The kernel
+ * frees the lock of whoever ends, however it ends; one that is being stopped is waited for. */
+static bool lock_file(int fd)
+{
+    int64_t deadline_ms = ct_mono_ms() + LIMIT_STOP_MS;
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        struct timespec pause = {.tv_nsec = LOCK_LOOK_MS * 1000000L};
+        if (errno != EINTR && (errno != EWOULDBLOCK || ct_mono_ms() > deadline_ms))
+            return false;
+        (void)nanosleep(&pause, NULL);
+    }
+    return true;
+}
+
 enum ct_status anchor_open(const char *path, const struct accesslog_verifier *known,
                            size_t known_count, int *ret_fd, unsigned *ret_next_place,
                            struct accesslog_checkpoint *ret_checkpoint, struct ct_error *err)
@@ -46,6 +84,13 @@ enum ct_status anchor_open(const char *path, const struct accesslog_verifier *kn
     if (fd < 0) {
         ct_error_set(err, "cannot open the anchor %s: %s", path, strerror(errno));
         return CT_IO;
+    }
+    if (!lock_file(fd)) {
+        if (errno != EWOULDBLOCK)
+            goto failed;
+        ct_error_set(err, "the anchor %s is in use by another keeper: each needs its own", path);
+        (void)close(fd);
+        return CT_REFUSED;
     }
     for (unsigned place = 0; place < PLACES; place++) {
         char note[ANCHOR_PLACE_BYTES];
@@ -67,7 +112,7 @@ enum ct_status anchor_open(const char *path, const struct accesslog_verifier *kn
         (void)close(fd);
         return CT_CRYPTO;
     }
-    if (!grow(fd))
+    if (!grow(fd) || !sync_folder(path))
         goto failed;
     *ret_fd = fd;
     *ret_next_place = (newest_place + 1) % PLACES;

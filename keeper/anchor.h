@@ -11,9 +11,12 @@
 
 #define ANCHOR_PLACE_BYTES 4096
 
-/* Opens or creates the file and reads the newest checkpoint in it that verifies.
+/* Opens or creates the file, locks it against other keepers for as long as the descriptor is open,
+ * and reads the newest checkpoint in it that verifies. A lock of another is waited for
+ * LIMIT_STOP_MS.
  * ret_checkpoint: size 0 if there is none. Owner: *ret_fd is the caller's, close().
- * Errors: CT_IO; CT_CRYPTO (there is something in it, and no signature verifies). */
+ * Errors: CT_IO; CT_REFUSED (another keeper has it); CT_CRYPTO (there is something in it, and no
+ *         signature verifies). */
 enum ct_status anchor_open(const char *path, const struct accesslog_verifier *known,
                            size_t known_count, int *ret_fd, unsigned *ret_next_place,
                            struct accesslog_checkpoint *ret_checkpoint,

@@ -46,7 +46,7 @@ struct chain {
     char released_note[CHAIN_NOTE_ROOM];
 };
 
-/* Opens the anchor and prepares the keys. Errors: CT_IO, CT_CRYPTO; err->text. */
+/* Opens the anchor and prepares the keys. Errors: CT_IO, CT_REFUSED, CT_CRYPTO; err->text. */
 enum ct_status chain_init(struct chain *chain, const struct auth_keyring *keyring,
                           const char *writer, const char *anchor_path,
                           struct ct_error *err) CT_MUST_CHECK;

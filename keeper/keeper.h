@@ -25,8 +25,9 @@ struct keeper_options {
 /* Opens the keyring, connects and starts the threads. A database that does not answer is not an
  * error: requests get 503 until it does. Copies what it needs of options.
  * Owner:  *ret is the caller's, keeper_stop().
- * Errors: CT_CRYPTO or CT_IO (keyring), CT_STALE (schema not current, or the log's head does not
- *         extend the anchor): err->text says what to do. Must not be started then. */
+ * Errors: CT_CRYPTO or CT_IO (keyring), CT_REFUSED (another keeper has the anchor), CT_STALE
+ * (schema not current, or the log's head does not extend the anchor): err->text says what to do.
+ *         Must not be started then. */
 enum ct_status keeper_start(const struct keeper_options *options, struct keeper **ret,
                             struct ct_error *err) CT_MUST_CHECK;
 

@@ -169,6 +169,26 @@ def test_what_was_answered_as_not_attempted_is_not_done_later(world):
     world.verify()
 
 
+def test_two_daemons_with_one_anchor(world):
+    """The second is refused with a word on why, and the first is not disturbed; once that has been killed,
+    whoever comes next gets the anchor."""
+    first = world.first
+    second = Standby(first)
+    world.seconds.append(second)
+    shared = second.anchor.removesuffix("-second")
+    second.configuration.write_text(second.configuration.read_text().replace(second.anchor, shared))
+    second.anchor = shared
+    refused_to_start(second, f"the anchor {re.escape(shared)} is in use by another keeper: each needs its own")
+    assert serves(world.admin)
+    os.kill(first.keeper_pid, signal.SIGKILL)
+    wait_for(lambda: serves(world.admin), RECOVERY_S, "a killed keeper is started again")
+    power_cut(first)
+    second.start_daemon()
+    second.wait_ready()
+    assert serves(world.client(second))
+    world.verify()
+
+
 # ---- a database that was put back ----------------------------------------------------------------
 
 

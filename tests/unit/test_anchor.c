@@ -8,11 +8,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 static struct accesslog_signer signer;
 static char path[] = "/tmp/casetrace-anchor-XXXXXX";
+
+/* In place of the library's: whether a folder was put on disk too. */
+static unsigned folders_synced;
+
+int fsync(int fd)
+{
+    struct stat info;
+    if (fstat(fd, &info) == 0 && S_ISDIR(info.st_mode))
+        folders_synced++;
+    return (int)syscall(SYS_fsync, fd);
+}
 
 static void note_of(uint64_t size, char ret[ANCHOR_PLACE_BYTES])
 {
@@ -93,12 +106,43 @@ static void test_plain_note(void **state)
     (void)close(fd);
 }
 
+/* A file is only there after a power cut if its folder was put on disk. */
+static void test_a_new_file_is_on_disk(void **state)
+{
+    (void)state;
+    int fd;
+    unsigned place;
+    assert_int_equal(unlink(path), 0);
+    folders_synced = 0;
+    assert_int_equal(reopen(&fd, &place, CT_OK), 0);
+    assert_int_equal(folders_synced, 1);
+    (void)close(fd);
+}
+
+/* Two keepers with one anchor: the second is told, and gets it when the first has ended. */
+static void test_one_keeper_alone(void **state)
+{
+    (void)state;
+    char note[ANCHOR_PLACE_BYTES];
+    struct ct_error err = {0};
+    int fd;
+    int other;
+    unsigned place;
+    (void)reopen(&fd, &place, CT_OK);
+    note_of(30, note);
+    assert_int_equal(anchor_write(fd, place, note, &err), CT_OK);
+    (void)reopen(&other, &place, CT_REFUSED);
+    (void)close(fd);
+    assert_int_equal(reopen(&other, &place, CT_OK), 30);
+    (void)close(other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_torn_write),
-        cmocka_unit_test(test_foreign_content_is_refused),
-        cmocka_unit_test(test_plain_note),
+        cmocka_unit_test(test_torn_write),       cmocka_unit_test(test_foreign_content_is_refused),
+        cmocka_unit_test(test_plain_note),       cmocka_unit_test(test_a_new_file_is_on_disk),
+        cmocka_unit_test(test_one_keeper_alone),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

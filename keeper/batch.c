@@ -314,7 +314,7 @@ static enum batch_result result_of(struct batch *batch, enum ct_status status)
     }
     /* Alone, it met a record of another lane's batch: the next look finds what that one stored. */
     if (strcmp(batch->err.sqlstate, "CT003") == 0 && batch->count == 1)
-        return BATCH_RETRY;
+        return BATCH_AGAIN;
     /* A lock or a statement that took too long says nothing against the request. */
     if (strcmp(batch->err.sqlstate, "55P03") == 0 || strcmp(batch->err.sqlstate, "57014") == 0)
         return BATCH_BUSY;
@@ -342,7 +342,7 @@ static enum batch_result run_opened(struct batch *batch, const struct credential
             chain_resolve(&lane->keeper->chain, lane->store, batch->id, &committed, &batch->err) ==
                 CT_OK) {
             atomic_fetch_add(&lane->keeper->stats.resolved_commits, 1);
-            result = committed ? BATCH_DONE : BATCH_RETRY;
+            result = committed ? BATCH_DONE : BATCH_AGAIN;
         }
     }
     if (result == BATCH_DONE) {

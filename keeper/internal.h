@@ -141,7 +141,8 @@ enum batch_result {
     BATCH_DONE,       /* committed and released; the answers are in lane->out */
     BATCH_FAILED,     /* nothing happened; a part of it may succeed */
     BATCH_BUSY,       /* nothing happened; something took too long */
-    BATCH_RETRY,      /* nothing happened; the same again may succeed */
+    BATCH_RETRY,      /* serialization failure or deadlock: nothing happened; do it again */
+    BATCH_AGAIN,      /* nothing happened, for a reason that is no fault: do it again */
     BATCH_DATABASE,   /* nothing happened; the database does not answer */
     BATCH_STALE,      /* nothing happened; the schema is another */
     BATCH_SUPERSEDED, /* nothing happened; another keeper writes the log */

@@ -84,12 +84,13 @@ static void wait_jitter(unsigned attempt)
 static enum batch_result try_batch(struct lane *lane, struct ticket **tickets, size_t count,
                                    bool poisoned)
 {
-    enum batch_result result = BATCH_RETRY;
-    for (unsigned attempt = 0; attempt < RETRIES_MAX && result == BATCH_RETRY; attempt++) {
-        if (attempt > 0) {
+    enum batch_result result = BATCH_AGAIN;
+    for (unsigned attempt = 0;
+         attempt < RETRIES_MAX && (result == BATCH_RETRY || result == BATCH_AGAIN); attempt++) {
+        if (result == BATCH_RETRY)
             atomic_fetch_add(&lane->keeper->stats.retries, 1);
+        if (attempt > 0)
             wait_jitter(attempt);
-        }
         enum ct_status status = lane_connect(lane, ct_mono_ms() + LIMIT_CONNECT_MS);
         if (status == CT_STALE)
             return BATCH_STALE;
@@ -121,6 +122,7 @@ static void run_split(struct lane *lane, struct ticket **tickets, size_t count, 
         break;
     case BATCH_BUSY:
     case BATCH_RETRY:
+    case BATCH_AGAIN:
     case BATCH_FAILED:
         if (count > 1) {
             atomic_fetch_add(&lane->keeper->stats.halvings, 1);

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""COMMITs that are not answered, and what else goes wrong around them."""
+
+import contextlib
+
+from test_batch import metric
+
+
+@contextlib.contextmanager
+def planted(casetrace, table, body, when="BEFORE INSERT"):
+    """A trigger on that table while the test runs; body: its PL/pgSQL, which may call nextval('public.planted')."""
+    casetrace.psql(f"""
+        CREATE SEQUENCE public.planted;
+        CREATE FUNCTION public.planted() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $planted$ {body} $planted$;
+        GRANT EXECUTE ON FUNCTION public.planted() TO PUBLIC; GRANT USAGE ON SCHEMA public TO casetrace_registry;
+        CREATE TRIGGER planted {when} ON registry.{table} FOR EACH ROW EXECUTE FUNCTION public.planted()""")
+    try:
+        yield
+    finally:
+        casetrace.psql(f"DROP TRIGGER planted ON registry.{table}; DROP FUNCTION public.planted(); "
+                       "DROP SEQUENCE public.planted; REVOKE USAGE ON SCHEMA public FROM casetrace_registry")
+
+
+def entries_of(casetrace, reply):
+    """How many entries of the log are that request's."""
+    return int(casetrace.psql("SELECT count(*) FROM registry.log_entry WHERE convert_from(header, 'UTF8')::json "
+                              f"->> 'request_id' = '{reply.headers['Request-Id']}'"))
+
+
+def test_a_lost_commit_is_looked_up_and_done_again(people, registry, casetrace, nobody):
+    """The session ends between COMMIT's sending and its outcome: done once, and no serialization failure."""
+    maker, dealer, police = people.manufacturer(), people.dealer(), people.investigator()
+    body = registry.trace(registry.register(maker, dealer).code)
+    casetrace.expected_errors.append("batch")
+    resolved, retries = metric(nobody, "commits_resolved_total"), metric(nobody, "batch_retries_total")
+    with planted(casetrace, "trace", f"""
+            BEGIN IF NEW.case_number = '{body["case_number"]}' AND nextval('public.planted') = 1
+            THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF; RETURN NEW; END"""):
+        reply = police.post("/v1/traces", body)
+    assert reply.status == 201 and entries_of(casetrace, reply) == 1
+    assert casetrace.psql(f"SELECT count(*) FROM registry.trace WHERE case_number = '{body['case_number']}'") == "1"
+    assert metric(nobody, "commits_resolved_total") == resolved + 1
+    assert metric(nobody, "batch_retries_total") == retries

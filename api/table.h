@@ -39,9 +39,9 @@ enum api_idempotency {
 /* What two requests of one batch may not share. */
 enum api_exclusive {
     API_EXCLUSIVE_NONE,
-    API_EXCLUSIVE_FIREARM,      /* the one named by the body's member "firearm" */
-    API_EXCLUSIVE_PATH_ID,      /* the first parameter of the path */
-    API_EXCLUSIVE_ORGANIZATION, /* the caller's */
+    API_EXCLUSIVE_FIREARM, /* the one named by the body's member "firearm" */
+    API_EXCLUSIVE_PATH_ID, /* the first parameter of the path */
+    API_EXCLUSIVE_ALONE,   /* anything: no other request is in its batch */
 };
 
 #define API_PATH_PARAMETERS_MAX 4

@@ -77,7 +77,7 @@ static void set_keys(struct ticket *ticket)
     }
     if (route->exclusive == API_EXCLUSIVE_PATH_ID && ticket->message.path_count > 0)
         add_key(ticket, hash_of('i', ticket->message.path[0]));
-    if (route->exclusive == API_EXCLUSIVE_ORGANIZATION)
+    if (route->exclusive == API_EXCLUSIVE_ALONE)
         ticket->solo = true;
     if (route->exclusive == API_EXCLUSIVE_FIREARM && body != NULL) {
         size_t index;

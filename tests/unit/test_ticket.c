@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What becomes of a frame of the front's: who may share its batch. */
+#include "keeper/ticket.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define FRAME_HEAD 5 /* length and type, which the reader takes off */
+
+static enum ct_status ticket_of(const struct message_request *request, struct ticket **ret)
+{
+    struct ct_buf out;
+    ct_buf_init(&out, MESSAGE_FRAME_MAX);
+    assert_int_equal(message_request_encode(&out, request), CT_OK);
+    enum ct_status status = ticket_new(out.data + FRAME_HEAD, out.length - FRAME_HEAD, ret);
+    ct_buf_free(&out);
+    return status;
+}
+
+static struct message_request request_of(enum api_operation operation, const char *body)
+{
+    return (struct message_request){.operation = (uint16_t)operation,
+                                    .peer = "192.0.2.1",
+                                    .thumbprint = "",
+                                    .authorization = "Bearer x",
+                                    .body = (const uint8_t *)body,
+                                    .body_length = strlen(body)};
+}
+
+/* What the contract says of sharing a batch is what the scheduler is told. */
+static void test_exclusive(void **state)
+{
+    (void)state;
+    static const char body[] = "{\"firearm\":{\"serial\":\"A 1\"}}";
+    for (unsigned op = 0; op < API_OPERATIONS; op++) {
+        const struct api_route *route = &api_routes[op];
+        struct message_request request = request_of((enum api_operation)op, body);
+        struct ticket *ticket = NULL;
+        request.path_count = route->parameter_count;
+        for (unsigned i = 0; i < request.path_count; i++)
+            request.path[i] = "x";
+        assert_int_equal(ticket_of(&request, &ticket), CT_OK);
+        if (route->exclusive == API_EXCLUSIVE_ALONE)
+            assert_true(ticket->solo);
+        else if (route->exclusive == API_EXCLUSIVE_NONE)
+            assert_int_equal(ticket->key_count, 0);
+        else if (route->rows == NULL)
+            assert_int_equal(ticket->key_count, 1);
+        ticket_free(ticket);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_exclusive),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

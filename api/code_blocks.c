@@ -18,8 +18,10 @@ static json_t *draw_codes(size_t count)
             random[k] = (uint8_t)randombytes_uniform(MICROSTAMP_R29_SIZE);
         microstamp_r29_complete(random, &code);
         microstamp_r29_canonical(&code, text);
-        if (json_array_append_new(codes, json_string(text)) != 0)
+        if (json_array_append_new(codes, json_string(text)) != 0) {
+            json_decref(codes);
             return NULL;
+        }
     }
     return codes;
 }

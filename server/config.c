@@ -4,6 +4,8 @@
 #endif
 #include "server/config.h"
 
+#include "server/http_check.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -115,6 +117,16 @@ static const char *parse_address(const char *text, struct config_address *ret)
     return NULL;
 }
 
+static const char *check_name(const char *text)
+{
+    size_t length = strlen(text);
+    if (length == 0)
+        return "empty";
+    if (length > CONFIG_NAME_MAX)
+        return "longer than 127 bytes";
+    return http_is_plain_utf8(text, length) ? NULL : "not UTF-8, or has a control character";
+}
+
 /* Sets the option's field. Returns what is wrong with the text, NULL if nothing. */
 static const char *set_value(const struct config_option *option, struct config *config, char *text)
 {
@@ -131,6 +143,11 @@ static const char *set_value(const struct config_option *option, struct config *
         if (text[0] == '\0')
             return "empty";
         memcpy(field, &text, sizeof text);
+        break;
+    case CONFIG_NAME:
+        wrong = check_name(text);
+        if (wrong == NULL)
+            memcpy(field, &text, sizeof text);
         break;
     case CONFIG_INTEGER:
         wrong = parse_number(option, text, &number);

@@ -52,8 +52,11 @@ struct config {
     char *text[CONFIG_OPTIONS_MAX]; /* each option as written, in the table's order; owned */
 };
 
+#define CONFIG_NAME_MAX 127
+
 enum config_type {
     CONFIG_STRING,
+    CONFIG_NAME,     /* UTF-8 without control characters, at most CONFIG_NAME_MAX bytes */
     CONFIG_PATH,     /* absolute */
     CONFIG_INTEGER,  /* in decimal, from min to max */
     CONFIG_REAL,     /* from min to max */

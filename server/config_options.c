@@ -36,7 +36,7 @@ const struct config_option config_options[] = {
      0, "file of keys, readable by the keeper's user alone"},
     {"keeper", "anchor", CONFIG_PATH, AT(anchor), NULL, KEPT, KEPT, 0, 0,
      "file of the last checkpoint released, in a folder that the keeper may write"},
-    {"keeper", "name", CONFIG_STRING, AT(name), NULL, 0, KEPT, 0, 0,
+    {"keeper", "name", CONFIG_NAME, AT(name), NULL, 0, KEPT, 0, 0,
      "this host in the log's takeover entries; the host's name when not given"},
     {"keeper", "batch_count", CONFIG_INTEGER, AT(batch_count), "256", 0, KEPT, 1, 256,
      "requests in one batch, at most"},

@@ -112,6 +112,13 @@ static void test_refused(void **state)
     refused("[keeper]\npi0 = 0.5.5\n", ":2: [keeper] pi0: not a number");
     refused("[keeper]\nkeyring = ring\n", ":2: [keeper] keyring: not an absolute path");
     refused("[keeper]\nname =\n", ":2: [keeper] name: empty");
+    /* It becomes part of the log's entries, which are JSON, and must not be cut. */
+    refused("[keeper]\nname = a\xff\n", ":2: [keeper] name: not UTF-8, or has a control character");
+    refused("[keeper]\nname = a\x1b[1m\n",
+            ":2: [keeper] name: not UTF-8, or has a control character");
+    char text[200];
+    (void)snprintf(text, sizeof text, "[keeper]\nname = %0128d\n", 1);
+    refused(text, ":2: [keeper] name: longer than 127 bytes");
 }
 
 static void test_addresses(void **state)
@@ -161,9 +168,9 @@ static void test_lines(void **state)
     struct ct_error err = {.text = ""};
     char text[CONFIG_LINE_MAX + 200];
     /* The longest line is taken whole, with and without its end. */
-    (void)snprintf(text, sizeof text, "[keeper]\nname=%0*d\n", CONFIG_LINE_MAX - 6, 1);
+    (void)snprintf(text, sizeof text, "[database]\nconnection=%0*d\n", CONFIG_LINE_MAX - 12, 1);
     assert_int_equal(load(text, strlen(text), 0, &config, &err), CT_OK);
-    assert_int_equal(strlen(config.name), CONFIG_LINE_MAX - 6);
+    assert_int_equal(strlen(config.database), CONFIG_LINE_MAX - 12);
     config_clear(&config);
     assert_int_equal(load(text, strlen(text) - 1, 0, &config, &err), CT_OK);
     config_clear(&config);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keeper/ticket.h"
 
+#include "api/validate_text.h"
+
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,6 +154,24 @@ enum ct_status ticket_decode_body(struct ticket *ticket)
     return ct_json_decode(message->body, message->body_length, limits, &ticket->request.body, &err);
 }
 
+static bool is_utf8(const char *text)
+{
+    return text == NULL || api_text_is_utf8(text, strlen(text));
+}
+
+/* The front says so, but its word is not taken for it: these texts become parts of log entries and
+ * of parameters of statements. */
+static bool texts_are_utf8(const struct message_request *message)
+{
+    bool good = is_utf8(message->peer) && is_utf8(message->thumbprint) &&
+                is_utf8(message->authorization) && is_utf8(message->idempotency_key);
+    for (unsigned i = 0; i < message->path_count; i++)
+        good = good && is_utf8(message->path[i]);
+    for (unsigned i = 0; i < message->query_count; i++)
+        good = good && is_utf8(message->query[i].name) && is_utf8(message->query[i].value);
+    return good;
+}
+
 enum ct_status ticket_new(const uint8_t *payload, size_t length, struct ticket **ret)
 {
     enum ct_status status = CT_NO_MEMORY;
@@ -167,7 +187,7 @@ enum ct_status ticket_new(const uint8_t *payload, size_t length, struct ticket *
     if (status != CT_OK)
         goto out;
     status = CT_BAD_INPUT;
-    if (ticket->message.operation >= API_OPERATIONS)
+    if (ticket->message.operation >= API_OPERATIONS || !texts_are_utf8(&ticket->message))
         goto out;
     ticket->request.operation = (enum api_operation)ticket->message.operation;
     if (ticket->message.path_count != api_routes[ticket->request.operation].parameter_count)

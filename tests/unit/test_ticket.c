@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What becomes of a frame of the front's: who may share its batch. */
+/* What becomes of a frame of the front's: what is refused, and who may share its batch. */
 #include "keeper/ticket.h"
 
 #include <setjmp.h>
@@ -52,10 +52,38 @@ static void test_exclusive(void **state)
     }
 }
 
+/* A front that was broken into may send anything. */
+static void test_texts_are_utf8(void **state)
+{
+    (void)state;
+    struct ticket *ticket = NULL;
+    struct message_request good = request_of(API_OP_REVOKE_ACCOUNT_KEY, "");
+    good.idempotency_key = "k";
+    good.path_count = 2;
+    good.path[0] = good.path[1] = "x";
+    good.query_count = 1;
+    good.query[0] = (struct message_pair){"name", "Fünfkirchen"};
+    assert_int_equal(ticket_of(&good, &ticket), CT_OK);
+    ticket_free(ticket);
+    const char **texts[] = {
+        &good.peer,    &good.thumbprint,    &good.authorization, &good.idempotency_key,
+        &good.path[1], &good.query[0].name, &good.query[0].value};
+    static const char *const bad[] = {"\xff", "\xc0\xaf", "\xed\xa0\x80", "a\xc3"};
+    for (size_t i = 0; i < CT_ARRAY_LENGTH(texts); i++) {
+        const char *kept = *texts[i];
+        for (size_t k = 0; k < CT_ARRAY_LENGTH(bad); k++) {
+            *texts[i] = bad[k];
+            assert_int_equal(ticket_of(&good, &ticket), CT_BAD_INPUT);
+        }
+        *texts[i] = kept;
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exclusive),
+        cmocka_unit_test(test_texts_are_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

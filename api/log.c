@@ -108,25 +108,23 @@ char *api_receipt_text(const char *header, const char *header_salt, const char *
                        uint64_t index, const struct accesslog_hash *path, size_t path_count,
                        const char *note)
 {
-    char *text = NULL;
-    json_t *extra = json_object();
-    bool whole = ct_json_set(extra, "v", json_integer(1)) &&
-                 ct_json_set_text(extra, "header", header) &&
-                 ct_json_set_text(extra, "header_salt", header_salt) &&
-                 ct_json_set_text(extra, "d_subject", d_subject);
-    char *extra_text = whole ? ct_json_text(extra) : NULL;
-    if (extra_text != NULL) {
-        size_t length = strlen(extra_text);
-        size_t room = ACCESSLOG_RECEIPT_ROOM(length, strlen(note)) + 1;
-        text = malloc(room);
-        if (text != NULL && accesslog_receipt_format(extra_text, length, index, path, path_count,
-                                                     note, strlen(note), text, room) == 0) {
-            free(text);
-            text = NULL;
-        }
+    struct ct_buf extra;
+    ct_buf_init(&extra, ACCESSLOG_EXTRA_BYTES_MAX + 1);
+    ct_json_write_open(&extra, NULL, '{');
+    ct_json_write_int(&extra, "v", 1);
+    ct_json_write_text(&extra, "header", header);
+    ct_json_write_text(&extra, "header_salt", header_salt);
+    ct_json_write_text(&extra, "d_subject", d_subject);
+    ct_json_write_close(&extra, '}');
+    size_t note_length = strlen(note);
+    size_t room = ACCESSLOG_RECEIPT_ROOM(extra.length, note_length) + 1;
+    char *text = extra.failed ? NULL : malloc(room);
+    if (text != NULL && accesslog_receipt_format(extra.data, extra.length, index, path, path_count,
+                                                 note, note_length, text, room) == 0) {
+        free(text);
+        text = NULL;
     }
-    free(extra_text);
-    json_decref(extra);
+    ct_buf_free(&extra);
     return text;
 }
 

@@ -328,11 +328,11 @@ static enum ct_status create_record(struct api_context *context, struct store *s
     store_array_close(&params);
     add_texts(&params, requests, count, case_number_of);
     add_texts(&params, requests, count, state_of);
-    store_array_open(&params, STORE_JSON);
+    store_array_open(&params, STORE_TEXT);
     for (size_t i = 0; i < count; i++)
         store_element_bytes(&params, requests[i]->sent, requests[i]->sent_length);
     store_array_close(&params);
-    store_array_open(&params, STORE_JSON);
+    store_array_open(&params, STORE_TEXT);
     for (size_t i = 0; i < count; i++)
         store_element_text(&params, requests[i]->recorded);
     store_array_close(&params);

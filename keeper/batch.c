@@ -175,14 +175,18 @@ static enum ct_status make_entries(struct batch *batch)
                                   .server = keeper->chain.writer,
                                   .epoch = keeper->chain.epoch,
                                   .time_ms = ct_now_ms()};
+    uint8_t salts[2 * ACCESSLOG_BATCH_MAX][ACCESSLOG_SALT_BYTES]; /* one call for all */
+    if (batch->logged_count > ACCESSLOG_BATCH_MAX)
+        return CT_LIMIT;
+    randombytes_buf(salts, 2 * batch->logged_count * ACCESSLOG_SALT_BYTES);
     for (size_t i = 0; i < batch->logged_count; i++) {
         struct chain_entry *entry = &batch->entries[i];
         const struct ticket *ticket = batch->logged[i];
         char request_id[MESSAGE_REQUEST_ID_TEXT];
         char *header;
         char *subject;
-        randombytes_buf(entry->salt_header, sizeof entry->salt_header);
-        randombytes_buf(entry->salt_subject, sizeof entry->salt_subject);
+        memcpy(entry->salt_header, salts[2 * i], ACCESSLOG_SALT_BYTES);
+        memcpy(entry->salt_subject, salts[2 * i + 1], ACCESSLOG_SALT_BYTES);
         message_request_id(ticket->message.boot, ticket->message.id, request_id);
         enum ct_status status = entry_of_request(&origin, &ticket->request, request_id,
                                                  entry->salt_subject, &header, &subject);
@@ -190,6 +194,12 @@ static enum ct_status make_entries(struct batch *batch)
             return status;
         entry->header = header;
         entry->subject = subject;
+        entry->time_ms = origin.time_ms;
+        entry->account = ticket->request.identity.account;
+        entry->organization = ticket->request.identity.organization;
+        entry->operation = api_routes[ticket->request.operation].name;
+        entry->outcome = entry_outcome(&ticket->request);
+        entry->case_number = ticket->request.case_number;
         chain_commit_entry(entry);
     }
     return CT_OK;

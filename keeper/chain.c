@@ -123,6 +123,45 @@ static void add_subtrees(struct store_params *params, const struct accesslog_bat
     store_array_close(params);
 }
 
+static void add_uuids(struct store_params *params, const struct chain_entry *entries, size_t count,
+                      bool organizations)
+{
+    store_array_open(params, STORE_UUID);
+    for (size_t i = 0; i < count; i++)
+        store_element_bytes(params, organizations ? entries[i].organization : entries[i].account,
+                            CT_UUID_BYTES);
+    store_array_close(params);
+}
+
+enum filter_column { FILTER_OPERATION, FILTER_OUTCOME, FILTER_CASE_NUMBER };
+
+static void add_filters(struct store_params *params, const struct chain_entry *entries,
+                        size_t count, enum filter_column column)
+{
+    store_array_open(params, STORE_TEXT);
+    for (size_t i = 0; i < count; i++)
+        store_element_text(params, column == FILTER_OPERATION ? entries[i].operation
+                                   : column == FILTER_OUTCOME ? entries[i].outcome
+                                                              : entries[i].case_number);
+    store_array_close(params);
+}
+
+/* What log_search is filled with. */
+static void add_search(struct store_params *params, const struct chain_entry *entries, size_t count)
+{
+    if (entries[0].operation == NULL) {
+        for (int i = 0; i < 6; i++)
+            store_param_text(params, NULL);
+        return;
+    }
+    store_param_bigint(params, entries[0].time_ms);
+    add_uuids(params, entries, count, false);
+    add_uuids(params, entries, count, true);
+    add_filters(params, entries, count, FILTER_OPERATION);
+    add_filters(params, entries, count, FILTER_OUTCOME);
+    add_filters(params, entries, count, FILTER_CASE_NUMBER);
+}
+
 /* The chain's mutex is held: what is appended follows what is remembered. */
 static enum ct_status queue_append(const struct chain *chain, struct store *store,
                                    const uint8_t id[CT_UUID_BYTES],
@@ -149,6 +188,7 @@ static enum ct_status queue_append(const struct chain *chain, struct store *stor
     add_sealed(chain, &params, id, entries, count, AUTH_SUBJECT);
     add_sealed(chain, &params, id, entries, count, AUTH_SUBJECT_SALT);
     add_subtrees(&params, batch);
+    add_search(&params, entries, count);
     enum ct_status status = store_queue(store, API_SQL_log_append, &params);
     store_params_free(&params);
     return status;

@@ -21,6 +21,14 @@ struct chain_entry {
     uint8_t salt_header[ACCESSLOG_SALT_BYTES];
     uint8_t salt_subject[ACCESSLOG_SALT_BYTES];
     struct accesslog_entry commitment; /* filled by chain_commit_entry() */
+    /* What auditors filter by, as in the header; of all entries of a batch or of none (operation
+     * NULL), which are read from their headers later. */
+    int64_t time_ms; /* the same for all of a batch */
+    const uint8_t *account;
+    const uint8_t *organization;
+    const char *operation;
+    const char *outcome;
+    const char *case_number; /* NULL: none */
 };
 
 struct chain {

@@ -11,6 +11,13 @@ static int status_of(const struct api_request *request)
                                             : api_errors[request->error].status;
 }
 
+const char *entry_outcome(const struct api_request *request)
+{
+    if (request->error != API_ERROR_NONE)
+        return api_errors[request->error].name;
+    return request->replay.found ? "replayed" : "ok";
+}
+
 #define PART_MAX (8u << 20)
 #define PART_USUAL 512
 
@@ -117,11 +124,8 @@ enum ct_status entry_of_request(const struct entry_origin *origin,
                                 const uint8_t salt_subject[ACCESSLOG_SALT_BYTES], char **ret_header,
                                 char **ret_subject)
 {
-    const char *outcome = request->error != API_ERROR_NONE ? api_errors[request->error].name
-                          : request->replay.found          ? "replayed"
-                                                           : "ok";
-    char *header =
-        header_text(origin, api_routes[request->operation].name, outcome, request, request_id);
+    char *header = header_text(origin, api_routes[request->operation].name, entry_outcome(request),
+                               request, request_id);
     char *subject = subject_text(request, salt_subject);
     if (header == NULL || subject == NULL) {
         free(header);

@@ -16,6 +16,9 @@ struct entry_origin {
     int64_t time_ms;
 };
 
+/* "ok", "replayed" or the name of an error. */
+const char *entry_outcome(const struct api_request *request);
+
 /* Text of one request's entry; status: HTTP. salt_subject keys the MAC of the outcome as recorded
  * and must be the salt of the entry. Owner: *ret_header and *ret_subject are the caller's, free().
  * Errors: CT_NO_MEMORY. */

@@ -49,4 +49,7 @@ nobase_dist_pkgdata_DATA += \
   migrations/verify/registry_sale.sql \
   migrations/deploy/registry_trace.sql \
   migrations/revert/registry_trace.sql \
-  migrations/verify/registry_trace.sql
+  migrations/verify/registry_trace.sql \
+  migrations/deploy/behind.sql \
+  migrations/revert/behind.sql \
+  migrations/verify/behind.sql

@@ -22,6 +22,20 @@ END $$;
 COMMENT ON FUNCTION api.fill_range(text, integer) IS
     'locks the state of a table that is filled and says up to which index to fill it; upto null when it is complete';
 
+CREATE FUNCTION api.log_headers(first bigint, upto bigint)
+    RETURNS TABLE (idx bigint, at timestamptz, account uuid, organization uuid, operation text, outcome text, case_number text)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT e.idx, h.time, substr(nullif(h.account, ''), 5)::uuid, substr(nullif(h.organization, ''), 5)::uuid,
+           h.operation, h.outcome, h.case_number
+    FROM registry.log_entry e
+    CROSS JOIN LATERAL json_to_record(convert_from(e.header, 'UTF8')::json)
+        AS h(time timestamptz, account text, organization text, operation text, outcome text, case_number text)
+    WHERE e.idx >= first AND e.idx < upto
+$$;
+COMMENT ON FUNCTION api.log_headers(bigint, bigint) IS
+    'rows of log_search as the headers say it, which are the truth, from index first to before upto';
+
 CREATE FUNCTION api.log_search_fill(max_rows integer) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
@@ -34,17 +48,34 @@ BEGIN
         RETURN f.done;
     END IF;
     INSERT INTO registry.log_search (idx, at, account_id, organization_id, operation, outcome, case_number)
-    SELECT e.idx, h.time, substr(nullif(h.account, ''), 5)::uuid, substr(nullif(h.organization, ''), 5)::uuid,
-           h.operation, h.outcome, h.case_number
-    FROM registry.log_entry e
-    CROSS JOIN LATERAL json_to_record(convert_from(e.header, 'UTF8')::json)
-        AS h(time timestamptz, account text, organization text, operation text, outcome text, case_number text)
-    WHERE e.idx >= f.done AND e.idx < f.upto;
+    SELECT b.first_idx + u.place - 1, s.at, u.account, u.organization, u.operation, u.outcome, u.case_number
+    FROM registry.log_batch b
+    JOIN registry.log_search_batch s ON s.size = b.size
+    CROSS JOIN LATERAL unnest(s.accounts, s.organizations, s.operations, s.outcomes, s.case_numbers) WITH ORDINALITY
+        AS u(account, organization, operation, outcome, case_number, place)
+    WHERE b.size > f.done AND b.size <= f.upto
+    UNION ALL
+    SELECT h.*
+    FROM registry.log_batch b
+    LEFT JOIN registry.log_search_batch s ON s.size = b.size
+    CROSS JOIN LATERAL api.log_headers(b.first_idx, b.size) h
+    WHERE b.size > f.done AND b.size <= f.upto AND s.size IS NULL;
     UPDATE registry.fill_state SET complete_to = f.upto, at = f.upto_at WHERE name = 'log_search';
     RETURN f.upto;
 END $$;
 COMMENT ON FUNCTION api.log_search_fill(integer) IS
-    'copies what auditors filter by from about max_rows headers, in order; returns the index below which all is there';
+    'copies what auditors filter by of about max_rows entries, in order; returns the index below which all is there';
+
+CREATE FUNCTION api.log_search_again() RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE registry.fill_state SET complete_to = 0 WHERE name = 'log_search';
+    DELETE FROM registry.log_search_batch;
+    DELETE FROM registry.log_search;
+END $$;
+COMMENT ON FUNCTION api.log_search_again() IS
+    'empties log_search, so that search_fill makes all of it again from the headers; for the owner';
 
 CREATE FUNCTION api.trace_search_fill(max_rows integer) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -136,6 +167,7 @@ DECLARE
     rows_most CONSTANT integer := 10000;
     part      integer;
     removed   bigint;
+    served    bigint;
 BEGIN
     SELECT h.size / 10000000 INTO part FROM registry.log_head h WHERE h.id = 1;
     PERFORM registry.log_partition_ensure(part);
@@ -145,8 +177,13 @@ BEGIN
     WHERE i.ctid = ANY (ARRAY(SELECT o.ctid FROM registry.idempotency o
                               WHERE o.recorded_at < now() - interval '25 hours' LIMIT rows_most));
     GET DIAGNOSTICS removed = ROW_COUNT;
-    RETURN removed;
+    DELETE FROM registry.log_search_batch s
+    WHERE s.size = ANY (ARRAY(SELECT o.size FROM registry.log_search_batch o
+                              WHERE o.size <= (SELECT f.complete_to FROM registry.fill_state f WHERE f.name = 'log_search')
+                              ORDER BY o.size LIMIT rows_most));
+    GET DIAGNOSTICS served = ROW_COUNT;
+    RETURN greatest(removed, served);
 END $$;
 COMMENT ON FUNCTION api.maintain() IS
-    'has the log''s next partition ready, puts counts together and removes old idempotency rows, at most 10,000 a call; '
-    'returns how many, so the caller knows whether to come again soon';
+    'has the log''s next partition ready, puts counts together and removes old idempotency rows and rows of log_search_batch '
+    'that have served, at most 10,000 of each a call; returns how many of one, so the caller knows whether to come again soon';

@@ -12,7 +12,7 @@ GRANT CREATE ON SCHEMA api TO casetrace_registry;
 DO $$
 DECLARE
     -- Entry points that the daemon must not have.
-    owner_only CONSTANT text[] := ARRAY['init_registry'];
+    owner_only CONSTANT text[] := ARRAY['init_registry', 'log_search_again'];
     object     record;
 BEGIN
     FOR object IN
@@ -67,7 +67,8 @@ GRANT UPDATE ON registry.firearm_state TO casetrace_registry;
 GRANT UPDATE (state, rows_done, rows_total, result, updated_at) ON registry.job_progress TO casetrace_registry;
 -- what is filled behind the batch and can be made again from the records.
 GRANT UPDATE (complete_to, at) ON registry.fill_state TO casetrace_registry;
-GRANT DELETE ON registry.log_search, registry.trace_search, registry.code_count TO casetrace_registry;
+GRANT DELETE ON registry.log_search, registry.log_search_batch, registry.trace_search, registry.code_count
+    TO casetrace_registry;
 
 -- An auditor reads the log without what is sealed in it.
 GRANT USAGE ON SCHEMA registry TO casetrace_auditor;

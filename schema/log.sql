@@ -7,7 +7,9 @@ CREATE FUNCTION api.log_append(writer text, epoch bigint, old_size bigint, old_f
                                new_frontier bytea, new_root bytea, batch uuid,
                                leaf_hashes bytea[], headers bytea[], header_salts bytea[], d_subjects bytea[],
                                subjects_sealed bytea[], subject_salts_sealed bytea[],
-                               subtree_levels integer[], subtree_indexes bigint[], subtree_hashes bytea[])
+                               subtree_levels integer[], subtree_indexes bigint[], subtree_hashes bytea[],
+                               at_ms bigint DEFAULT NULL, accounts uuid[] DEFAULT NULL, organizations uuid[] DEFAULT NULL,
+                               operations text[] DEFAULT NULL, outcomes text[] DEFAULT NULL, case_numbers text[] DEFAULT NULL)
     RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     -- The head's table is one row and some dead ones: never read it whole.
@@ -42,11 +44,18 @@ BEGIN
     END IF;
     INSERT INTO registry.log_batch (batch_id, first_idx, count, size, root, epoch)
     VALUES (batch, old_size, entries, old_size + entries, new_root, epoch);
+    IF at_ms IS NOT NULL THEN
+        INSERT INTO registry.log_search_batch (size, at, accounts, organizations, operations, outcomes, case_numbers)
+        VALUES (old_size + entries, timestamptz 'epoch' + at_ms * interval '1 millisecond', accounts, organizations,
+                operations, outcomes, case_numbers);
+    END IF;
     UPDATE registry.log_head h SET size = old_size + entries, frontier = new_frontier WHERE h.id = 1;
 END $$;
 COMMENT ON FUNCTION api.log_append(text, bigint, bigint, bytea, bytea, bytea, uuid, bytea[], bytea[], bytea[],
-                                   bytea[], bytea[], bytea[], integer[], bigint[], bytea[]) IS
-    'locks the head and appends a batch of entries; raises CT002 unless writer, epoch, size and frontier are the stored ones';
+                                   bytea[], bytea[], bytea[], integer[], bigint[], bytea[],
+                                   bigint, uuid[], uuid[], text[], text[], text[]) IS
+    'locks the head and appends a batch of entries; raises CT002 unless writer, epoch, size and frontier are the stored ones; '
+    'at_ms and what follows repeat what the headers say, so that search_fill need not read them; null if not given';
 
 CREATE FUNCTION api.log_head()
     RETURNS TABLE (size bigint, frontier bytea, writer text, epoch bigint, last_root bytea, max_idx bigint)

@@ -53,7 +53,7 @@ COMMENT ON FUNCTION api.trace_lookup(text[], text[]) IS
     'what is recorded of each word, with its position from 1; no row for a word that was never issued';
 
 CREATE FUNCTION api.trace_record(batch uuid, ordinals integer[], ids uuid[], accounts uuid[], organizations uuid[],
-                                 case_numbers text[], states text[], requests json[], answers json[],
+                                 case_numbers text[], states text[], requests text[], answers text[],
                                  disclosed_sales uuid[], exhibits text[], purposes text[], urgencies text[],
                                  candidates integer[])
     RETURNS void
@@ -70,7 +70,7 @@ BEGIN
                                       urgencies, candidates)
     VALUES (batch, ids, accounts, organizations, case_numbers, exhibits, states, purposes, urgencies, candidates);
 END $$;
-COMMENT ON FUNCTION api.trace_record(uuid, integer[], uuid[], uuid[], uuid[], text[], text[], json[], json[], uuid[],
+COMMENT ON FUNCTION api.trace_record(uuid, integer[], uuid[], uuid[], uuid[], text[], text[], text[], text[], uuid[],
                                      text[], text[], text[], integer[]) IS
     'records the traces of a batch, at most once in each batch; the last four are what only lists show';
 

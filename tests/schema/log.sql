@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Appending to the log, reading it, and what is filled behind it.
 BEGIN;
-SELECT plan(77);
+SELECT plan(87);
 \ir first.psql
 CREATE FUNCTION pg_temp.h(name text) RETURNS bytea LANGUAGE sql RETURN sha256(name::bytea);
 
@@ -169,6 +169,33 @@ FROM (VALUES ('7'), ('999999999999999999'), ('1e3'), ('-1')) AS v(index),
     pg_temp.ask('get_log_entry', :'admin', jsonb_build_object('path', jsonb_build_object('index', v.index))) a;
 SELECT is(a.answer, :'entry'::jsonb, 'get_log_receipt gives the keeper the same to make the receipt from')
 FROM pg_temp.ask('get_log_receipt', :'admin', '{"path": {"index": 2}}') a;
+
+-- filled without reading headers -------------------------------------------------------------------
+
+-- A batch whose columns the keeper brings along: two of a request, in one time, one without a case.
+SELECT gen_random_uuid() AS b4, gen_random_uuid() AS b5 \gset
+SELECT api.log_append(h.writer, h.epoch, h.size, h.frontier, pg_temp.h('f'), pg_temp.h('r'), :'b4',
+    ARRAY[pg_temp.h('l1'), pg_temp.h('l2')], ARRAY[convert_to(replace(pg_temp.header(:'admin', :'authority', 9, 'create_trace', 'ok'), '00:09:00.500', '00:08:59.999'), 'UTF8'),
+    convert_to(replace(replace(pg_temp.header(:'admin', :'authority', 9, 'get_me', 'forbidden'), '00:09:00.500', '00:08:59.999'), '"case_number":"26-1",', ''), 'UTF8')],
+    ARRAY[pg_temp.h('s1'), pg_temp.h('s2')], ARRAY[pg_temp.h('d1'), pg_temp.h('d2')], '{NULL,NULL}', '{NULL,NULL}', '{}', '{}', '{}',
+    (extract(epoch FROM timestamptz '2026-11-01T00:08:59.999Z') * 1000)::bigint, array_fill(:'admin'::uuid, '{2}'),
+    array_fill(:'authority'::uuid, '{2}'), '{create_trace,get_me}', '{ok,forbidden}', '{26-1,NULL}')
+FROM api.log_head() h \g /dev/null
+SELECT pg_temp.append(:'b5', ARRAY[pg_temp.header(:'admin', :'authority', 9, 'get_me', 'ok')]) \g /dev/null
+SELECT is((SELECT array_agg(s.size) FROM registry.log_search_batch s), '{9}', 'columns are kept of batches that bring them');
+SELECT results_eq('SELECT log_complete_to, log_size FROM api.search_fill(1000)', 'VALUES (10::bigint, 10::bigint)', 'log_search is filled from both kinds of batches');
+SELECT results_eq('SELECT idx, at, account_id, organization_id, operation, outcome, case_number FROM registry.log_search ORDER BY idx',
+    'SELECT idx, at, account, organization, operation COLLATE "C", outcome COLLATE "C", case_number COLLATE "C" FROM api.log_headers(0, 10) ORDER BY idx',
+    'and says what the headers say');
+CREATE TEMP TABLE filled AS SELECT * FROM registry.log_search;
+SELECT is((SELECT count(*)::int FROM filled), 10, 'each entry once');
+SELECT lives_ok('SELECT api.log_search_again()', 'log_search can be emptied');
+SELECT is((SELECT count(*)::int FROM registry.log_search) + (SELECT count(*)::int FROM registry.log_search_batch), 0, 'with all that it was filled from');
+SELECT is((SELECT log_complete_to FROM api.search_fill(1000)), 10::bigint, 'and filled from the headers alone');
+SELECT set_eq('SELECT * FROM registry.log_search', 'SELECT * FROM filled', 'with the same rows');
+INSERT INTO registry.log_search_batch VALUES (9, now(), '{}', '{}', '{}', '{}', '{}'), (11, now(), '{}', '{}', '{}', '{}', '{}');
+SELECT is(api.maintain(), 1::bigint, 'maintain removes columns that have served');
+SELECT is((SELECT array_agg(s.size) FROM registry.log_search_batch s), '{11}', 'and no others');
 
 -- counts -----------------------------------------------------------------------------------------------
 

@@ -67,9 +67,9 @@ BEGIN
     PERFORM api.trace_record(batch, ARRAY(SELECT generate_series(1, n)), made, array_fill(account, ARRAY[n]),
         array_fill((SELECT a.organization_id FROM registry.account a WHERE a.id = account), ARRAY[n]), cases,
         array_fill('identified'::text, ARRAY[n]),
-        ARRAY(SELECT format('{"case_number": "%s", "purpose": "C", "urgency": "urgent", "specimens": [{"exhibit": "E-%s"}]}', c, i)::json
+        ARRAY(SELECT format('{"case_number": "%s", "purpose": "C", "urgency": "urgent", "specimens": [{"exhibit": "E-%s"}]}', c, i)
               FROM unnest(cases) WITH ORDINALITY AS u(c, i)),
-        ARRAY(SELECT format('{"id": "%s", "state": "identified", "candidates": [{"rank": 1}]}', api.public_id('trc', m))::json FROM unnest(made) AS m),
+        ARRAY(SELECT format('{"id": "%s", "state": "identified", "candidates": [{"rank": 1}]}', api.public_id('trc', m)) FROM unnest(made) AS m),
         firsts::uuid[], ARRAY(SELECT 'E-' || i FROM generate_series(1, n) AS i), array_fill('C'::text, ARRAY[n]),
         array_fill('urgent'::text, ARRAY[n]), array_fill(1, ARRAY[n]));
     RETURN made;

@@ -20,14 +20,28 @@
 #define API_LICENCE_TEXT 32
 #define API_SUBJECT_MAX (4u << 20) /* bytes of what was asked or touched */
 
+#define API_OPAQUE_MAX 12  /* characters of an opaque code, at most */
+#define API_OPAQUE_SIZE 36 /* characters of its alphabet: 0-9, A-Z */
+
+/* What is known of the registry as a whole, of one moment. */
+struct api_registry {
+    double firearms;                   /* registered */
+    double r29;                        /* codes on them, of scheme R29-8 */
+    double opaque[API_OPAQUE_MAX + 1]; /* of scheme opaque, by length */
+    /* By length: [position][character] how often it stands there among opaque codes, smoothed so
+     * that none is 0; rows sum to 1. NULL: there is no code of that length. */
+    const float (*frequency[API_OPAQUE_MAX + 1])[API_OPAQUE_SIZE];
+};
+
 /* What all requests may use. One per lane: scratch and words are not shared. */
 struct api_context {
     const struct auth_keyring *keyring;
     const struct microstamp_matrix *matrix;
     double pi0;
-    double registered;             /* codes on registered firearms, N of the ranking */
-    struct microstamp_words words; /* scratch, as the next; kept from batch to batch */
-    void *own;                     /* of api/traces.c; free() */
+    const struct api_registry *registry; /* never NULL; of the batch, as the matrix */
+    double registered;                   /* codes on registered firearms, N of the ranking */
+    struct microstamp_words words;       /* scratch, as the next; kept from batch to batch */
+    void *own;                           /* of api/traces.c; free() */
     /* Names of calibers: a JSON object from each name and alias, folded, to the one name. */
     const json_t *calibers;
     /* The newest checkpoint that was signed and may be shown; size 0 if none. */

@@ -26,8 +26,8 @@ static json_t *draw_codes(size_t count)
     return codes;
 }
 
-bool api_code_canonical(const char *text, char ret_text[MICROSTAMP_R29_LENGTH + 1],
-                        char *ret_detail, size_t detail_room)
+static bool r29_canonical(const char *text, char ret_text[API_CODE_TEXT], char *ret_detail,
+                          size_t detail_room)
 {
     struct microstamp_code code;
     struct microstamp_error where;
@@ -44,17 +44,54 @@ bool api_code_canonical(const char *text, char ret_text[MICROSTAMP_R29_LENGTH + 
     return true;
 }
 
+/* Nothing is folded: 0 and O are two characters of such a code. */
+static bool opaque_canonical(const char *text, char ret_text[API_CODE_TEXT], char *ret_detail,
+                             size_t detail_room)
+{
+    char canonical[API_CODE_TEXT];
+    size_t length = 0;
+    for (size_t i = 0; text[i] != '\0'; i++) {
+        char c = text[i];
+        if (c == ' ' || c == '-')
+            continue;
+        if (c >= 'a' && c <= 'z')
+            c = (char)(c - 'a' + 'A');
+        bool known = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
+        if (!known || length + 1 == sizeof canonical) {
+            (void)snprintf(ret_detail, detail_room, "at character %zu: %s", i + 1,
+                           known ? "expected at most 12 characters" : "expected a letter or digit");
+            return false;
+        }
+        canonical[length++] = c;
+    }
+    if (length < 4) {
+        (void)snprintf(ret_detail, detail_room, "expected at least 4 characters");
+        return false;
+    }
+    memcpy(ret_text, canonical, length);
+    ret_text[length] = '\0';
+    return true;
+}
+
+bool api_code_canonical(const char *scheme, const char *text, char ret_text[API_CODE_TEXT],
+                        char *ret_detail, size_t detail_room)
+{
+    if (strcmp(scheme, API_OPAQUE_NAME) == 0)
+        return opaque_canonical(text, ret_text, ret_detail, detail_room);
+    return r29_canonical(text, ret_text, ret_detail, detail_room);
+}
+
 /* The form that only an authority may send: codes that another registry issued. */
 static json_t *given_codes(struct api_request *request)
 {
     const json_t *given = json_object_get(request->body, "codes");
     json_t *codes = json_array();
     for (size_t i = 0; i < json_array_size(given); i++) {
-        char text[MICROSTAMP_R29_LENGTH + 1];
+        char text[API_CODE_TEXT];
         char detail[192];
         char pointer[48];
-        if (!api_code_canonical(json_string_value(json_array_get(given, i)), text, detail,
-                                sizeof detail)) {
+        if (!api_code_canonical(MICROSTAMP_R29_NAME, json_string_value(json_array_get(given, i)),
+                                text, detail, sizeof detail)) {
             (void)snprintf(pointer, sizeof pointer, "/codes/%zu", i);
             api_refuse(request, API_ERROR_CODE_INVALID, pointer, detail);
             break;

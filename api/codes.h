@@ -4,8 +4,12 @@
 
 #include "api/api.h"
 
-/* The canonical text of a valid R29-8 code, or false with a detail that says what is wrong. */
-bool api_code_canonical(const char *text, char ret_text[MICROSTAMP_R29_LENGTH + 1],
+#define API_CODE_TEXT 13 /* of any scheme: 4 to 12 characters and a NUL */
+#define API_OPAQUE_NAME "opaque"
+
+/* The canonical text of a code of the scheme (R29-8: valid; opaque: 4 to 12 letters and digits), or
+ * false with a detail that says what is wrong. scheme: one of the two. */
+bool api_code_canonical(const char *scheme, const char *text, char ret_text[API_CODE_TEXT],
                         char *ret_detail, size_t detail_room);
 
 #endif

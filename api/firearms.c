@@ -14,10 +14,12 @@ static bool check_codes(json_t *row, char *ret_pointer, size_t pointer_room, cha
     json_t *mark;
     json_array_foreach(json_object_get(row, "marks"), index, mark)
     {
-        char text[MICROSTAMP_R29_LENGTH + 1];
-        if (strcmp(ct_json_string(mark, "scheme"), MICROSTAMP_R29_NAME) != 0)
+        char text[API_CODE_TEXT];
+        const char *scheme = ct_json_string(mark, "scheme");
+        if (strcmp(scheme, MICROSTAMP_R29_NAME) != 0 && strcmp(scheme, API_OPAQUE_NAME) != 0)
             continue;
-        if (!api_code_canonical(ct_json_string(mark, "code"), text, ret_detail, detail_room)) {
+        if (!api_code_canonical(scheme, ct_json_string(mark, "code"), text, ret_detail,
+                                detail_room)) {
             (void)snprintf(ret_pointer, pointer_room, "/marks/%zu/code", index);
             return false;
         }

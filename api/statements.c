@@ -19,6 +19,16 @@ const struct store_statement api_statements[API_SQL_COUNT] = {
          "custody, basis, no_purchaser_reason, chain_complete, returned_on, later_holders, "
          "sale_id, sale_dealer, sale_delivered_on, sale_transaction_number, purchaser_sealed, "
          "purchaser_key FROM api.trace_lookup($1, $2)"},
+    [API_SQL_trace_lookup_halves] =
+        {"trace_lookup_halves",
+         "SELECT lookup, code_state, block_id, block_holder, mark_id, placement, valid_from, "
+         "valid_to, firearm_id, maker, importer, model, serial, caliber, firearm_type, shipped_on, "
+         "custody, basis, no_purchaser_reason, chain_complete, returned_on, later_holders, "
+         "sale_id, sale_dealer, sale_delivered_on, sale_transaction_number, purchaser_sealed, "
+         "purchaser_key, word, more FROM api.trace_lookup_halves($1, $2, $3, $4)"},
+    [API_SQL_marks_of_firearms] =
+        {"marks_of_firearms", "SELECT firearm_id, mark_id, placement, scheme, word, valid_from, "
+                              "valid_to FROM api.marks_of_firearms($1)"},
     [API_SQL_trace_record] =
         {"trace_record", "SELECT api.trace_record($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
                          "$12, $13, $14)"},
@@ -42,7 +52,13 @@ const struct store_statement api_statements[API_SQL_COUNT] = {
     [API_SQL_credentials_used] = {"credentials_used", "SELECT api.credentials_used($1)"},
     [API_SQL_maintain] = {"maintain", "SELECT api.maintain()"},
     [API_SQL_registry_counts] = {"registry_counts",
-                                 "SELECT scheme, registered FROM api.registry_counts()"},
+                                 "SELECT scheme, length::integer, registered, firearms "
+                                 "FROM api.registry_counts()"},
+    [API_SQL_registry_frequencies] = {"registry_frequencies",
+                                      "SELECT scheme, length::integer, position::integer, "
+                                      "character, registered "
+                                      "FROM api.registry_frequencies()"},
+    [API_SQL_code_frequency_fill] = {"code_frequency_fill", "SELECT api.code_frequency_fill()"},
     /* Session level: held by the writer for as long as its connection lives. */
     [API_SQL_writer_lock] = {"writer_lock", "SELECT pg_try_advisory_lock(4849523, 1)"},
 };

@@ -43,6 +43,8 @@ enum api_sql {
         API_SQL_batch_open,
     API_SQL_schema_digest,
     API_SQL_trace_lookup,
+    API_SQL_trace_lookup_halves,
+    API_SQL_marks_of_firearms,
     API_SQL_trace_record,
     API_SQL_idempotency_store,
     API_SQL_log_append,
@@ -57,6 +59,8 @@ enum api_sql {
     API_SQL_credentials_used,
     API_SQL_maintain,
     API_SQL_registry_counts,
+    API_SQL_registry_frequencies,
+    API_SQL_code_frequency_fill,
     API_SQL_writer_lock,
     API_SQL_COUNT,
     /* Not functions of the database: answered in C. */

@@ -116,9 +116,9 @@ JOIN load_party p ON p.kind = 'manufacturer' AND p.nth = f.maker_nth
 JOIN load_model m ON m.nth = f.maker_nth AND m.m = f.model;
 INSERT INTO registry.mark (id, firearm_id, word, scheme, placement, valid_from, batch_id, ordinal)
 SELECT mark, id, word, 'R29-8', 'firing_pin', shipped_on, :'batch', 1 FROM load_firearm;
-INSERT INTO registry.code_count (scheme, caliber, maker_id, month, registered, batch_id, ordinal)
-SELECT 'R29-8', m.caliber, m.maker, date_trunc('month', f.shipped_on)::date, count(*), :'batch', 1
-FROM load_firearm f JOIN load_model m ON m.nth = f.maker_nth AND m.m = f.model GROUP BY 2, 3, 4;
+INSERT INTO registry.code_count (scheme, length, caliber, maker_id, month, registered, firearms, batch_id, ordinal)
+SELECT 'R29-8', 8, m.caliber, m.maker, date_trunc('month', f.shipped_on)::date, count(*), count(*), :'batch', 1
+FROM load_firearm f JOIN load_model m ON m.nth = f.maker_nth AND m.m = f.model GROUP BY 3, 4, 5;
 
 -- custody and sales ------------------------------------------------------------------------------
 

@@ -367,12 +367,16 @@ enum batch_result batch_run(struct lane *lane, struct ticket **tickets, size_t c
     struct batch batch = {.lane = lane, .tickets = tickets, .count = count, .poisoned = poisoned};
     enum batch_result result = BATCH_FAILED;
     struct credentials credentials = {.result = NULL};
+    const struct knowledge *knowledge = NULL;
     batch.logged = calloc(count, sizeof(struct ticket *));
     batch.entries = calloc(count, sizeof(struct chain_entry));
     if (batch.logged == NULL || batch.entries == NULL)
         goto out;
     randombytes_buf(batch.id, sizeof batch.id);
-    lane->context.registered = (double)atomic_load(&lane->keeper->registered);
+    knowledge = knowledge_use(&lane->keeper->knowledge);
+    lane->context.registry = &knowledge->registry;
+    lane->context.registered = knowledge->registry.r29;
+    lane->context.matrix = knowledge->matrix;
     lane->context.calibers = atomic_load(&lane->keeper->calibers);
     lane->context.checkpoint_size = chain_released(&lane->keeper->chain, lane->checkpoint_note);
     lane->context.checkpoint_note = lane->checkpoint_note;
@@ -390,6 +394,8 @@ out:
         free((char *)batch.entries[i].subject);
     }
     credentials_free(&credentials);
+    if (knowledge != NULL)
+        knowledge_done(&lane->keeper->knowledge, knowledge);
     free(batch.entries);
     free(batch.logged);
     return result;

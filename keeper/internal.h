@@ -7,6 +7,7 @@
 #include "api/api.h"
 #include "keeper/chain.h"
 #include "keeper/keeper.h"
+#include "keeper/knowledge.h"
 #include "keeper/limits.h"
 #include "keeper/strangers.h"
 #include "keeper/ticket.h"
@@ -90,10 +91,10 @@ struct keeper {
     double pi0;
     bool shared_user;
     struct auth_keyring *keyring;
-    struct microstamp_matrix *matrix;
+    struct knowledge_box knowledge;
     _Atomic(json_t *) calibers; /* set once, never changed */
-    _Atomic int64_t registered;
-    _Atomic int state; /* enum keeper_state */
+    _Atomic int64_t registered; /* codes on registered firearms, for the metrics */
+    _Atomic int state;          /* enum keeper_state */
     struct chain chain;
     struct scheduler scheduler;
     struct link link;

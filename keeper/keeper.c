@@ -27,9 +27,12 @@ static enum ct_status make(struct keeper *keeper, const struct keeper_options *o
         auth_keyring_load(options->keyring, AUTH_OWNER_SELF, &keeper->keyring, err);
     if (status != CT_OK)
         return status == CT_NO_MEMORY ? status : CT_CRYPTO;
-    if (microstamp_matrix_make_default(&keeper->matrix) != MICROSTAMP_OK)
+    struct microstamp_matrix *matrix;
+    if (microstamp_matrix_make_default(&matrix) != MICROSTAMP_OK)
         return CT_NO_MEMORY;
-    status = scheduler_init(&keeper->scheduler, options->queue_count);
+    status = knowledge_init(&keeper->knowledge, matrix);
+    if (status == CT_OK)
+        status = scheduler_init(&keeper->scheduler, options->queue_count);
     if (status == CT_OK)
         status = chain_init(&keeper->chain, keeper->keyring, options->name, options->anchor, err);
     return status;
@@ -43,7 +46,6 @@ static enum ct_status start_threads(struct keeper *keeper)
         lane->number = i;
         lane->kind = i + 1 < KEEPER_LANES ? LANE_INTERACTIVE : LANE_BULK;
         lane->context.keyring = keeper->keyring;
-        lane->context.matrix = keeper->matrix;
         lane->context.pi0 = keeper->pi0;
         lane->batch = malloc(sizeof *lane->batch);
         lane->runs =
@@ -138,7 +140,7 @@ void keeper_stop(struct keeper *keeper)
         free(keeper->lanes[i].batch);
     scheduler_free(&keeper->scheduler);
     chain_free(&keeper->chain);
-    microstamp_matrix_free(keeper->matrix);
+    knowledge_free(&keeper->knowledge);
     auth_keyring_free(keeper->keyring);
     json_decref(atomic_load(&keeper->calibers));
     if (keeper->wake_fd >= 0)

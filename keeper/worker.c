@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keeper/internal.h"
 
+#include "api/codes.h"
 #include "api/traces.h"
 #include "keeper/entry.h"
 
@@ -30,6 +31,8 @@ struct worker {
     int64_t done_ms[WORKER_STEPS]; /* when each step was done last; monotonic */
     int64_t complained_ms;
     uint64_t signed_size;
+    struct knowledge_counts counts; /* as the newest knowledge has them */
+    bool has_frequencies;
 };
 
 static enum ct_status call(struct worker *worker, enum api_sql statement,
@@ -94,21 +97,93 @@ static enum ct_status try_lock(struct worker *worker, bool *ret_locked, struct c
     return status;
 }
 
-static enum ct_status count_registered(struct worker *worker, struct ct_error *err)
+/* ---- what the ranking knows of the registry ---------------------------------------------------
+ */
+
+static enum ct_status read_counts(struct worker *worker, struct knowledge_counts *counts,
+                                  struct ct_error *err)
 {
     struct store_result *result = NULL;
-    int64_t registered = 0;
     enum ct_status status = call_plain(worker, API_SQL_registry_counts, &result, err);
+    counts->firearms = counts->r29 = 0;
+    memset(counts->opaque, 0, sizeof counts->opaque);
     for (size_t row = 0; status == CT_OK && row < store_rows(result); row++) {
         const char *scheme = store_get_text(result, row, 0);
+        int32_t length = store_get_int(result, row, 1);
+        int64_t registered = store_get_bigint(result, row, 2);
+        counts->firearms += store_get_bigint(result, row, 3);
         if (scheme != NULL && strcmp(scheme, MICROSTAMP_R29_NAME) == 0)
-            registered += store_get_bigint(result, row, 1);
+            counts->r29 += registered;
+        else if (scheme != NULL && strcmp(scheme, API_OPAQUE_NAME) == 0 && length >= 0 &&
+                 length <= API_OPAQUE_MAX)
+            counts->opaque[length] += registered;
     }
-    if (status == CT_OK)
-        atomic_store(&worker->keeper->registered, registered);
     store_result_free(result);
     return status;
 }
+
+static int symbol_of(const char *character)
+{
+    static const char alphabet[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    const char *found =
+        character == NULL || character[0] == '\0' ? NULL : strchr(alphabet, character[0]);
+    return found == NULL ? -1 : (int)(found - alphabet);
+}
+
+static enum ct_status read_frequencies(struct worker *worker, struct knowledge_counts *counts,
+                                       struct ct_error *err)
+{
+    struct store_result *result = NULL;
+    enum ct_status status = call_plain(worker, API_SQL_registry_frequencies, &result, err);
+    memset(counts->character, 0, sizeof counts->character);
+    for (size_t row = 0; status == CT_OK && row < store_rows(result); row++) {
+        const char *scheme = store_get_text(result, row, 0);
+        int32_t length = store_get_int(result, row, 1);
+        int32_t position = store_get_int(result, row, 2);
+        int symbol = symbol_of(store_get_text(result, row, 3));
+        if (scheme != NULL && strcmp(scheme, API_OPAQUE_NAME) == 0 && length >= 1 &&
+            length <= API_OPAQUE_MAX && position >= 1 && position <= length && symbol >= 0)
+            counts->character[length][position - 1][symbol] = store_get_bigint(result, row, 4);
+    }
+    store_result_free(result);
+    return status;
+}
+
+static enum ct_status count_registered(struct worker *worker, struct ct_error *err)
+{
+    struct keeper *keeper = worker->keeper;
+    struct store_result *result = NULL;
+    struct knowledge_counts *counts = malloc(sizeof *counts);
+    if (counts == NULL)
+        return CT_NO_MEMORY;
+    *counts = worker->counts;
+    enum ct_status status = call_plain(worker, API_SQL_code_frequency_fill, &result, err);
+    bool filled = status == CT_OK && store_get_bigint(result, 0, 0) > 0;
+    store_result_free(result);
+    if (status == CT_OK)
+        status = read_counts(worker, counts, err);
+    if (status == CT_OK && (filled || !worker->has_frequencies)) {
+        status = read_frequencies(worker, counts, err);
+        worker->has_frequencies = status == CT_OK;
+    }
+    if (status == CT_OK && memcmp(counts, &worker->counts, sizeof *counts) != 0) {
+        status = knowledge_renew(&keeper->knowledge, counts, NULL);
+        if (status == CT_OK) {
+            int64_t registered = counts->r29;
+            for (size_t length = 0; length <= API_OPAQUE_MAX; length++)
+                registered += counts->opaque[length];
+            atomic_store(&keeper->registered, registered);
+            worker->counts = *counts;
+        } else {
+            worker->has_frequencies = false;
+        }
+    }
+    free(counts);
+    return status;
+}
+
+/* ---- the vocabulary ----------------------------------------------------------------------------
+ */
 
 static void add_name(json_t *names, const char *alias, const char *name)
 {

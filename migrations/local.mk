@@ -52,4 +52,7 @@ nobase_dist_pkgdata_DATA += \
   migrations/verify/registry_trace.sql \
   migrations/deploy/behind.sql \
   migrations/revert/behind.sql \
-  migrations/verify/behind.sql
+  migrations/verify/behind.sql \
+  migrations/deploy/registry_opaque.sql \
+  migrations/revert/registry_opaque.sql \
+  migrations/verify/registry_opaque.sql

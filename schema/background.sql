@@ -125,14 +125,6 @@ COMMENT ON FUNCTION api.search_fill(integer) IS
     'fills log_search and trace_search from about max_rows entries each; log_complete_to and log_size are indexes, '
     'trace_lag_s the age in seconds of the oldest batch that one of the two lacks, 0 when none does';
 
-CREATE FUNCTION api.registry_counts()
-    RETURNS TABLE (scheme text, registered bigint)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT c.scheme, sum(c.registered)::bigint FROM registry.code_count c GROUP BY c.scheme
-$$;
-COMMENT ON FUNCTION api.registry_counts() IS 'codes on registered firearms by scheme, for the ranking';
-
 CREATE FUNCTION api.credentials_used(ids uuid[]) RETURNS void
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -140,25 +132,6 @@ AS $$
     WHERE c.id = ANY (ids) AND c.last_used_on IS DISTINCT FROM api.today()
 $$;
 COMMENT ON FUNCTION api.credentials_used(uuid[]) IS 'notes the day on which credentials were used';
-
-CREATE FUNCTION api.code_count_compact() RETURNS void
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    -- Worth it once most rows could be put together with another.
-    IF (SELECT count(*) > 1000 + 2 * count(DISTINCT (c.scheme, c.caliber, c.maker_id, c.month))
-        FROM registry.code_count c) THEN
-        WITH old AS (
-            DELETE FROM registry.code_count c RETURNING c.*
-        )
-        INSERT INTO registry.code_count (scheme, caliber, maker_id, month, registered, batch_id, ordinal)
-        SELECT o.scheme, o.caliber, o.maker_id, o.month, sum(o.registered),
-               (array_agg(o.batch_id))[1], (array_agg(o.ordinal))[1]
-        FROM old o
-        GROUP BY o.scheme, o.caliber, o.maker_id, o.month;
-    END IF;
-END $$;
-COMMENT ON FUNCTION api.code_count_compact() IS 'puts rows of code_count together; their sums stay';
 
 CREATE FUNCTION api.maintain() RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp

@@ -69,6 +69,8 @@ GRANT UPDATE (state, rows_done, rows_total, result, updated_at) ON registry.job_
 GRANT UPDATE (complete_to, at) ON registry.fill_state TO casetrace_registry;
 GRANT DELETE ON registry.log_search, registry.log_search_batch, registry.trace_search, registry.code_count
     TO casetrace_registry;
+GRANT UPDATE (registered) ON registry.code_frequency TO casetrace_registry;
+GRANT DELETE ON registry.code_frequency, registry.code_uncounted TO casetrace_registry;
 
 -- An auditor reads the log without what is sealed in it.
 GRANT USAGE ON SCHEMA registry TO casetrace_auditor;

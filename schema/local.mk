@@ -17,6 +17,8 @@ nobase_dist_pkgdata_DATA += \
   schema/sales.sql \
   schema/registration.sql \
   schema/traces.sql \
+  schema/lookups.sql \
+  schema/counts.sql \
   schema/background.sql \
   schema/init.sql \
   schema/grants.sql

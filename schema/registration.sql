@@ -10,11 +10,12 @@ COMMENT ON FUNCTION api.row_error(bigint, text, text, text) IS 'one error of a r
 -- The marks of one row: what is to be stored, and what is wrong with them.
 CREATE FUNCTION api.registration_marks(index bigint, marks jsonb, placements jsonb, organization uuid, maker_organization uuid,
                                        authority boolean, repeated text[])
-    RETURNS TABLE (words text[], schemes text[], places text[], errors jsonb)
+    RETURNS TABLE (words text[], schemes text[], places text[], seqs smallint[], errors jsonb)
     LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT array_agg(m.word ORDER BY m.place), array_agg(m.scheme ORDER BY m.place),
            array_agg(placements ->> api.fold_word(m.placement) ORDER BY m.place),
+           array_agg(coalesce(used.seq, 0::smallint) + 1::smallint ORDER BY m.place),
            jsonb_agg(e.error ORDER BY m.place) FILTER (WHERE e.error IS NOT NULL)
     FROM (
         SELECT j.place - 1 AS place, j.mark ->> 'code' AS word, j.mark ->> 'scheme' AS scheme,
@@ -29,7 +30,10 @@ BEGIN ATOMIC
         WHERE c.word = m.word AND c.scheme = m.scheme LIMIT 1
     ) c ON true
     LEFT JOIN LATERAL (
-        SELECT f.organization_id IN (organization, maker_organization) OR f.id IS NULL AS own
+        -- A code of ours is used once. An opaque one is free again when what
+        -- bore it was replaced: who made the next part did not ask here.
+        SELECT f.organization_id IN (organization, maker_organization) OR f.id IS NULL AS own, k.seq,
+               m.scheme <> 'opaque' OR NOT EXISTS (SELECT FROM registry.mark n WHERE n.supersedes = k.id) AS live
         FROM registry.mark k LEFT JOIN registry.firearm f ON f.id = k.firearm_id
         WHERE k.word = m.word AND k.scheme = m.scheme ORDER BY k.seq DESC LIMIT 1
     ) used ON true
@@ -38,19 +42,20 @@ BEGIN ATOMIC
     ) v ON c.own
     CROSS JOIN LATERAL (
         SELECT CASE
-            WHEN m.scheme <> 'R29-8' AND c.own IS NULL
-                THEN api.row_error(index, '/marks/' || m.place || '/scheme', 'unknown_scheme', 'codes are of scheme R29-8')
+            WHEN m.scheme NOT IN ('R29-8', 'opaque') AND c.own IS NULL
+                THEN api.row_error(index, '/marks/' || m.place || '/scheme', 'unknown_scheme', 'codes are of scheme R29-8 or opaque')
             WHEN m.code_error IS NOT NULL
                 THEN api.row_error(index, '/marks/' || m.place || '/code', 'code_invalid', m.code_error)
             WHEN NOT placements ? api.fold_word(m.placement)
                 THEN api.row_error(index, '/marks/' || m.place || '/placement', 'unknown_word', 'a word of the vocabulary placement')
             WHEN m.scheme || ' ' || m.word = ANY (repeated)
                 THEN api.row_error(index, '/marks/' || m.place || '/code', 'code_repeated', 'the code appears twice in the request')
-            WHEN c.own IS NOT TRUE
+            -- Manufacturers bring opaque codes, on steel that is engraved already.
+            WHEN c.own IS NOT TRUE AND m.scheme <> 'opaque'
                 THEN api.row_error(index, '/marks/' || m.place || '/code', 'code_not_issued', 'a code of one''s own code block')
-            WHEN used.own
+            WHEN used.live AND used.own
                 THEN api.row_error(index, '/marks/' || m.place || '/code', 'code_in_use', 'the code is on another firearm')
-            WHEN NOT used.own
+            WHEN used.live
                 THEN api.row_error(index, '/marks/' || m.place || '/code', 'unavailable', 'not available')
             WHEN v.state = 'spoiled'
                 THEN api.row_error(index, '/marks/' || m.place || '/code', 'code_spoiled', 'the code was reported spoiled')
@@ -153,7 +158,7 @@ BEGIN
                serial AS (PARTITION BY s.serial_key, s.maker, s.importer_maker)
     ), looked AS (
         SELECT c.*, x.id AS existing, y.id AS same_id, y.organization_id AS same_owner,
-               k.words, k.schemes, k.places, k.errors AS mark_errors,
+               k.words, k.schemes, k.places, k.seqs, k.errors AS mark_errors,
                CASE WHEN c.authority THEN coalesce(c.maker_organization, c.organization) ELSE c.organization END AS owner
         FROM counted c
         LEFT JOIN LATERAL (SELECT f.id FROM registry.firearm f
@@ -206,10 +211,23 @@ BEGIN
                r.serial, r.serial_key, r.caliber_word, r.type_word, r.account, batch, r.ordinal
         FROM row r WHERE r.stored
     ), mark AS (
-        INSERT INTO registry.mark (id, firearm_id, word, scheme, placement, valid_from, batch_id, ordinal)
-        SELECT gen_random_uuid(), r.id, m.word, m.scheme, m.placement, r.shipped_on, batch, r.ordinal
-        FROM row r CROSS JOIN LATERAL unnest(r.words, r.schemes, r.places) AS m(word, scheme, placement)
+        INSERT INTO registry.mark (id, firearm_id, word, scheme, seq, placement, valid_from, batch_id, ordinal)
+        SELECT gen_random_uuid(), r.id, m.word, m.scheme, m.seq, m.placement, r.shipped_on, batch, r.ordinal
+        FROM row r CROSS JOIN LATERAL unnest(r.words, r.schemes, r.seqs, r.places) AS m(word, scheme, seq, placement)
         WHERE r.stored
+    ), code AS (
+        -- Its key is what lets one of two batches bring a code.
+        INSERT INTO registry.code (word, scheme)
+        SELECT m.word, m.scheme
+        FROM row r CROSS JOIN LATERAL unnest(r.words, r.schemes, r.seqs) AS m(word, scheme, seq)
+        WHERE r.stored AND m.scheme = 'opaque' AND m.seq = 1
+        ORDER BY m.word
+    ), uncounted AS (
+        INSERT INTO registry.code_uncounted (scheme, words, batch_id, ordinal)
+        SELECT m.scheme, array_agg(m.word), batch, r.ordinal
+        FROM row r CROSS JOIN LATERAL unnest(r.words, r.schemes) AS m(word, scheme)
+        WHERE r.stored AND m.scheme = 'opaque'
+        GROUP BY m.scheme, r.ordinal
     ), event AS (
         INSERT INTO registry.custody_event (id, firearm_id, seq, kind, occurred_on, from_party, to_party, to_written,
                                             organization_id, account_id, batch_id, ordinal)
@@ -228,10 +246,11 @@ BEGIN
                                                   'from', owners ->> r.owner::text, 'to', (parties -> r.shipped_to) ->> 'name'))
         FROM row r WHERE r.stored
     ), count AS (
-        INSERT INTO registry.code_count (scheme, caliber, maker_id, month, registered, batch_id, ordinal)
-        SELECT s.scheme, r.caliber_word, r.maker_id, date_trunc('month', r.shipped_on)::date, count(*), batch, r.ordinal
-        FROM row r CROSS JOIN LATERAL unnest(r.schemes) AS s(scheme) WHERE r.stored
-        GROUP BY s.scheme, r.caliber_word, r.maker_id, date_trunc('month', r.shipped_on)::date, r.ordinal
+        INSERT INTO registry.code_count (scheme, length, caliber, maker_id, month, registered, firearms, batch_id, ordinal)
+        SELECT m.scheme, length(m.word), r.caliber_word, r.maker_id, date_trunc('month', r.shipped_on)::date, count(*),
+               count(*) FILTER (WHERE m.place = 1), batch, r.ordinal
+        FROM row r CROSS JOIN LATERAL unnest(r.words, r.schemes) WITH ORDINALITY AS m(word, scheme, place) WHERE r.stored
+        GROUP BY m.scheme, length(m.word), r.caliber_word, r.maker_id, date_trunc('month', r.shipped_on)::date, r.ordinal
     )
     SELECT array_agg(q.outcome ORDER BY q.position) AS outcomes, array_agg(q.answer ORDER BY q.position) AS answers,
            array_agg(q.subject ORDER BY q.position) AS subjects, bool_or(q.across) AS across,

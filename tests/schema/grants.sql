@@ -155,7 +155,8 @@ INSERT INTO changeable VALUES
     ('idempotency', 'UPDATE', '*'), ('idempotency', 'DELETE', '*'),
     ('job_progress', 'UPDATE', 'result rows_done rows_total state updated_at'),
     ('fill_state', 'UPDATE', 'at complete_to'),
-    ('log_search', 'DELETE', '*'), ('log_search_batch', 'DELETE', '*'), ('trace_search', 'DELETE', '*'), ('code_count', 'DELETE', '*');
+    ('log_search', 'DELETE', '*'), ('log_search_batch', 'DELETE', '*'), ('trace_search', 'DELETE', '*'), ('code_count', 'DELETE', '*'),
+    ('code_frequency', 'UPDATE', 'registered'), ('code_frequency', 'DELETE', '*'), ('code_uncounted', 'DELETE', '*');
 SELECT set_eq($$
     SELECT o.relname::text, p.name,
            CASE WHEN has_table_privilege('casetrace_registry', o.oid, p.name) THEN '*'

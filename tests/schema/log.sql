@@ -199,14 +199,14 @@ SELECT is((SELECT array_agg(s.size) FROM registry.log_search_batch s), '{11}', '
 
 -- counts -----------------------------------------------------------------------------------------------
 
-INSERT INTO registry.code_count (scheme, caliber, maker_id, month, registered, batch_id, ordinal)
-SELECT CASE WHEN n % 2 = 0 THEN 'R29-8' ELSE 'opaque' END, '9mm', :'authority', '2026-11-01', 2, :'b1', 1 FROM generate_series(1, 1200) n;
-SELECT results_eq('SELECT scheme COLLATE "default", registered FROM api.registry_counts() ORDER BY 1',
-                  $$VALUES ('R29-8', 1200::bigint), ('opaque', 1200)$$, 'registered codes by scheme');
+INSERT INTO registry.code_count (scheme, length, caliber, maker_id, month, registered, firearms, batch_id, ordinal)
+SELECT CASE WHEN n % 2 = 0 THEN 'R29-8' ELSE 'opaque' END, 8 - n % 2, '9mm', :'authority', '2026-11-01', 2, n % 2, :'b1', 1 FROM generate_series(1, 1200) n;
+SELECT results_eq('SELECT scheme COLLATE "default", length::integer, registered, firearms FROM api.registry_counts() ORDER BY 1',
+                  $$VALUES ('R29-8', 8, 1200::bigint, 0::bigint), ('opaque', 7, 1200, 600)$$, 'registered codes by scheme and length');
 SELECT is(api.maintain(), 0::bigint, 'maintain');
 SELECT is((SELECT count(*)::int FROM registry.code_count), 2, 'puts the rows together');
-SELECT results_eq('SELECT scheme COLLATE "default", registered FROM api.registry_counts() ORDER BY 1',
-                  $$VALUES ('R29-8', 1200::bigint), ('opaque', 1200)$$, 'and the counts stay');
+SELECT results_eq('SELECT scheme COLLATE "default", length::integer, registered, firearms FROM api.registry_counts() ORDER BY 1',
+                  $$VALUES ('R29-8', 8, 1200::bigint, 0::bigint), ('opaque', 7, 1200, 600)$$, 'and the counts stay');
 
 SELECT finish();
 ROLLBACK;

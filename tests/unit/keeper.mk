@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 if HAVE_CMOCKA
 keeper_unit_tests = tests/unit/test_scheduler tests/unit/test_anchor tests/unit/test_strangers \
-  tests/unit/test_rows tests/unit/test_ticket tests/unit/test_code_blocks
+  tests/unit/test_rows tests/unit/test_ticket tests/unit/test_code_blocks tests/unit/test_knowledge
 check_PROGRAMS += $(keeper_unit_tests)
 TESTS += $(keeper_unit_tests)
 keeper_unit_libs = keeper/libkeeper.a api/libapi.a accesslog/libaccesslog.a auth/libauth.a \
@@ -19,4 +19,6 @@ tests_unit_test_strangers_SOURCES = tests/unit/test_strangers.c
 tests_unit_test_strangers_LDADD = $(keeper_unit_libs)
 tests_unit_test_rows_SOURCES = tests/unit/test_rows.c
 tests_unit_test_rows_LDADD = $(keeper_unit_libs)
+tests_unit_test_knowledge_SOURCES = tests/unit/test_knowledge.c
+tests_unit_test_knowledge_LDADD = $(keeper_unit_libs)
 endif

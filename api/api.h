@@ -67,6 +67,29 @@ struct api_replay {
     bool has_resource;
 };
 
+#define API_EXHIBITS_MAX 16
+#define API_READING_DIGEST_BYTES 16
+
+/* An exhibit that a trace names, see api/exhibits.h. */
+struct api_exhibit {
+    const char *name;
+    uint8_t digest[API_READING_DIGEST_BYTES]; /* of what was read of it */
+    bool locked;                              /* it was traced before */
+};
+
+/* What a trace is to the traces before it. */
+struct api_version {
+    bool after_answer; /* an exhibit was traced before with another reading */
+    int32_t number;    /* 0: not a new version of a trace but a trace of its own */
+    uint8_t root[CT_UUID_BYTES];
+    uint8_t supersedes[CT_UUID_BYTES];
+    const char *reason;
+    /* What the answer would have said of the purchaser, a JSON object without the person; owned.
+     * NULL: none was withheld. */
+    char *withheld;
+    uint8_t withheld_sale[CT_UUID_BYTES];
+};
+
 /* One request on its way. Strings point into the message it came with. */
 struct api_request {
     enum api_operation operation;
@@ -98,6 +121,11 @@ struct api_request {
     const char *case_number;
     const char *purpose;
 
+    struct api_exhibit exhibits[API_EXHIBITS_MAX];
+    size_t exhibit_count;
+    int unread; /* most unread characters of one of its marks */
+    struct api_version version;
+
     uint32_t ordinal; /* position of its entry in the batch, from 1 */
     bool seal_broken; /* found after the commit: a second entry says so */
 };
@@ -110,6 +138,8 @@ struct api_receipt {
 
 /* Steps of one operation that C takes part in; any of them may be NULL.
  * before: one request, credential and fields are checked. May refuse with api_refuse().
+ * look:   queues a statement of its own before start does, whose result seen reads before finish:
+ *         what must be known first, without a round trip more.
  * start:  queues the first statement for all of the batch's requests of this kind.
  * finish: reads its result; every request has an error or an answer then. May run further round
  *         trips on the connection.
@@ -118,6 +148,11 @@ struct api_receipt {
  * A status other than CT_OK fails the whole batch, which is then halved. */
 struct api_handler {
     void (*before)(struct api_context *context, struct api_request *request);
+    enum ct_status (*look)(struct api_context *context, struct store *store,
+                           const uint8_t batch[CT_UUID_BYTES], struct api_request **requests,
+                           size_t count);
+    enum ct_status (*seen)(struct api_request **requests, size_t count,
+                           const struct store_result *result);
     enum ct_status (*start)(struct api_context *context, struct store *store,
                             const uint8_t batch[CT_UUID_BYTES], struct api_request **requests,
                             size_t count);
@@ -163,6 +198,7 @@ extern const struct api_handler api_custody_record;
 extern const struct api_handler api_sales_create;
 extern const struct api_handler api_traces_create;
 extern const struct api_handler api_traces_get;
+extern const struct api_handler api_disclosures_create;
 extern const struct api_handler api_keys_create;
 extern const struct api_handler api_log_entry;
 extern const struct api_handler api_log_receipt;

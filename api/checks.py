@@ -7,7 +7,7 @@ import yaml
 
 METHODS = ["get", "post", "put", "patch", "delete"]
 IDEMPOTENCY = ["none", "required", "accepted", "refused"]
-EXCLUSIVE = ["none", "firearm", "path_id", "alone"]
+EXCLUSIVE = ["none", "firearm", "path_id", "exhibit", "alone"]
 OPERATION_KEYS = {
     "operationId", "tags", "summary", "description", "security", "parameters", "requestBody",
     "responses", "x-permission", "x-listener", "x-body-limit", "x-values", "x-idempotency",

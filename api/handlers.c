@@ -14,6 +14,7 @@ static const struct api_handler *const handlers[API_SQL_HANDLERS] = {
     [API_SQL_create_sale] = &api_sales_create,
     [API_SQL_create_trace] = &api_traces_create,
     [API_SQL_get_trace] = &api_traces_get,
+    [API_SQL_create_trace_disclosure] = &api_disclosures_create,
     [API_SQL_create_account_key] = &api_keys_create,
     [API_SQL_get_log_entry] = &api_log_entry,
     [API_SQL_get_log_receipt] = &api_log_receipt,

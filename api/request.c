@@ -15,11 +15,15 @@ static void forget_outcome(struct api_request *request)
     free(request->touched);
     json_decref(request->input);
     free(request->recorded);
+    free(request->version.withheld);
     request->answer = NULL;
     request->asked = NULL;
     request->touched = NULL;
     request->input = NULL;
     request->recorded = NULL;
+    request->version = (struct api_version){0};
+    request->exhibit_count = 0;
+    request->unread = 0;
     request->error = API_ERROR_NONE;
     request->has_resource = false;
     request->candidates = -1;

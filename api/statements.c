@@ -12,6 +12,11 @@ const struct store_statement api_statements[API_SQL_COUNT] = {
                            "licence, roles, replay_mac, replay_outcome, replay_answer, "
                            "replay_resource, replay_entry FROM api.batch_open($1, $2, $3, $4)"},
     [API_SQL_schema_digest] = {"schema_digest", "SELECT api.schema_digest()"},
+    [API_SQL_trace_exhibits] = {"trace_exhibits", "SELECT place, reading_digest FROM "
+                                                  "api.trace_exhibits($1, $2, $3)"},
+    [API_SQL_trace_newest] = {"trace_newest",
+                              "SELECT place, root, newest, version, case_number, request FROM "
+                              "api.trace_newest($1, $2)"},
     [API_SQL_trace_lookup] =
         {"trace_lookup",
          "SELECT lookup, code_state, block_id, block_holder, mark_id, placement, valid_from, "
@@ -31,7 +36,7 @@ const struct store_statement api_statements[API_SQL_COUNT] = {
                               "valid_to FROM api.marks_of_firearms($1)"},
     [API_SQL_trace_record] =
         {"trace_record", "SELECT api.trace_record($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
-                         "$12, $13, $14)"},
+                         "$12, $13, $14, $15, $16, $17, $18, $19, $20, $21::text::jsonb)"},
     [API_SQL_idempotency_store] =
         {"idempotency_store", "SELECT api.idempotency_store($1, $2, $3, $4, $5, $6, $7, $8, $9)"},
     [API_SQL_log_append] = {"log_append",

@@ -19,6 +19,7 @@
     X(get_sale)                                                                                    \
     X(list_traces)                                                                                 \
     X(get_trace)                                                                                   \
+    X(create_trace_disclosure)                                                                     \
     X(get_me)                                                                                      \
     X(list_models)                                                                                 \
     X(create_model)                                                                                \
@@ -42,6 +43,8 @@ enum api_sql {
 #undef X
         API_SQL_batch_open,
     API_SQL_schema_digest,
+    API_SQL_trace_exhibits,
+    API_SQL_trace_newest,
     API_SQL_trace_lookup,
     API_SQL_trace_lookup_halves,
     API_SQL_marks_of_firearms,

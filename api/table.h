@@ -41,6 +41,7 @@ enum api_exclusive {
     API_EXCLUSIVE_NONE,
     API_EXCLUSIVE_FIREARM, /* the one named by the body's member "firearm" */
     API_EXCLUSIVE_PATH_ID, /* the first parameter of the path */
+    API_EXCLUSIVE_EXHIBIT, /* those of the body's member "specimens", with its case number */
     API_EXCLUSIVE_ALONE,   /* anything: no other request is in its batch */
 };
 

@@ -63,10 +63,11 @@ static void write_firearm(struct ct_buf *out, const struct store_result *result,
     ct_json_write_close(out, '}');
 }
 
-/* The code is shown when it is identified, and never else: it could be sent back as a reading. */
+/* The code is shown when a first reading has identified it, and never else: it could be sent back
+ * as a reading. */
 static void write_mark(struct ct_buf *out, const struct api_context *context,
                        const struct api_trace *trace, const struct store_result *result, size_t row,
-                       const struct microstamp_code *code, bool identified)
+                       const struct microstamp_code *code, bool shown)
 {
     struct microstamp_evidence evidence;
     char agreement[MICROSTAMP_R29_LENGTH + 1];
@@ -78,7 +79,7 @@ static void write_mark(struct ct_buf *out, const struct api_context *context,
     ct_json_write_text(out, "agreement", agreement);
     write_date(out, "valid_from", result, row, TRACE_VALID_FROM);
     write_date(out, "valid_to", result, row, TRACE_VALID_TO);
-    if (identified) {
+    if (shown) {
         microstamp_r29_format(code, written);
         ct_json_write_text(out, "code", written);
     }
@@ -133,6 +134,35 @@ static void write_chain_complete(struct ct_buf *out, const struct store_result *
                            store_get_bool(result, row, TRACE_CHAIN_COMPLETE));
 }
 
+static void write_disclosed(struct ct_buf *out, const struct store_result *result, size_t row)
+{
+    ct_json_write_bool(out, "disclosed", true);
+    write_column(out, "basis", result, row, TRACE_BASIS);
+    write_chain_complete(out, result, row);
+    write_date(out, "returned_on", result, row, TRACE_RETURNED_ON);
+    ct_json_write_open(out, "sale", '{');
+    write_column(out, "dealer", result, row, TRACE_SALE_DEALER);
+    write_date(out, "delivered_on", result, row, TRACE_SALE_DELIVERED_ON);
+    write_column(out, "transaction_number", result, row, TRACE_SALE_TRANSACTION_NUMBER);
+    ct_json_write_close(out, '}');
+}
+
+/* The reading came after an answer: what would have been shown waits for a second examiner. */
+static void write_withheld(struct ct_buf *out, const struct store_result *result, size_t row,
+                           struct api_version *version, const uint8_t sale[CT_UUID_BYTES])
+{
+    struct ct_buf withheld;
+    ct_buf_init(&withheld, ANSWER_MAX);
+    ct_json_write_open(&withheld, NULL, '{');
+    write_disclosed(&withheld, result, row);
+    ct_json_write_close(&withheld, '}');
+    free(version->withheld);
+    version->withheld = ct_json_write_end(&withheld);
+    memcpy(version->withheld_sale, sale, CT_UUID_BYTES);
+    write_not_disclosed(out, "second_examiner");
+    write_chain_complete(out, result, row);
+}
+
 /* The purchaser's own data are added after the commit; what is recorded never has them. */
 static void write_purchaser(struct ct_buf *out, const struct store_result *result, size_t row,
                             struct api_request *request)
@@ -148,20 +178,16 @@ static void write_purchaser(struct ct_buf *out, const struct store_result *resul
         write_chain_complete(out, result, row);
         return;
     }
+    if (request->version.after_answer) {
+        write_withheld(out, result, row, &request->version, sale);
+        return;
+    }
     if (!api_sealed_set(&trace->sealed, sale, key, sealed, length)) {
         write_not_disclosed(out, "seal_broken");
         return;
     }
     request->disclosed = 1;
-    ct_json_write_bool(out, "disclosed", true);
-    write_column(out, "basis", result, row, TRACE_BASIS);
-    write_chain_complete(out, result, row);
-    write_date(out, "returned_on", result, row, TRACE_RETURNED_ON);
-    ct_json_write_open(out, "sale", '{');
-    write_column(out, "dealer", result, row, TRACE_SALE_DEALER);
-    write_date(out, "delivered_on", result, row, TRACE_SALE_DELIVERED_ON);
-    write_column(out, "transaction_number", result, row, TRACE_SALE_TRANSACTION_NUMBER);
-    ct_json_write_close(out, '}');
+    write_disclosed(out, result, row);
 }
 
 static void write_candidate(struct ct_buf *out, const struct api_context *context,
@@ -177,7 +203,8 @@ static void write_candidate(struct ct_buf *out, const struct api_context *contex
     ct_json_write_int(out, "rank", (int64_t)rank + 1);
     ct_json_write_real(out, "posterior", ranked->posterior);
     write_firearm(out, result, row);
-    write_mark(out, context, trace, result, row, code, identified);
+    write_mark(out, context, trace, result, row, code,
+               identified && !request->version.after_answer);
     write_list(out, "custody", result, row, TRACE_CUSTODY, identified);
     write_list(out, "later_holders", result, row, TRACE_LATER_HOLDERS, identified);
     write_flags(out, trace, result, found, ranked->hit);
@@ -259,6 +286,7 @@ static char *answer_text(const struct api_context *context, const struct store_r
     ct_json_write_raw(&out, "next_best", "[]");
     ct_json_write_raw(&out, "linked_cases", "[]");
     ct_json_write_null(&out, "links_as_of");
+    ct_json_write_bool(&out, "after_answer", request->version.after_answer);
     ct_json_write_open(&out, "candidates", '['); /* last, as the purchaser in each of them */
     for (size_t rank = 0; rank < count; rank++)
         write_candidate(&out, context, result, request, found, rank);

@@ -134,14 +134,15 @@ static enum ct_status take_sealed(struct api_request *request)
     json_decref(from);
     json_t *candidate = json_array_get(json_object_get(request->answer, "candidates"), 0);
     json_t *shown = json_object_get(candidate, "first_purchaser");
-    request->disclosed = json_is_true(json_object_get(shown, "disclosed")) ? 1 : 0;
+    request->disclosed =
+        sealed->bytes != NULL && json_is_true(json_object_get(shown, "disclosed")) ? 1 : 0;
     request->candidates = (int)json_array_size(json_object_get(request->answer, "candidates"));
     return CT_OK;
 }
 
-static enum ct_status get_finish(struct api_context *context, struct store *store,
-                                 struct api_request **requests, size_t count,
-                                 const struct store_result *result, struct ct_error *err)
+enum ct_status api_trace_read_finish(struct api_context *context, struct store *store,
+                                     struct api_request **requests, size_t count,
+                                     const struct store_result *result, struct ct_error *err)
 {
     enum ct_status status = api_generic_finish(context, store, requests, count, result, err);
     for (size_t i = 0; i < count && status == CT_OK; i++) {
@@ -151,14 +152,14 @@ static enum ct_status get_finish(struct api_context *context, struct store *stor
     return status;
 }
 
-static json_t *get_render(struct api_context *context, struct api_request *request,
-                          const struct api_receipt *receipt)
+json_t *api_trace_read_render(struct api_context *context, struct api_request *request,
+                              const struct api_receipt *receipt)
 {
     return api_trace_render(context, request, json_incref(request->answer), request->own, receipt);
 }
 
 const struct api_handler api_traces_get = {
     .start = api_generic_start,
-    .finish = get_finish,
-    .render = get_render,
+    .finish = api_trace_read_finish,
+    .render = api_trace_read_render,
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/api.h"
+#include "api/exhibits.h"
 #include "api/trace_answer.h"
 
 #include <math.h>
@@ -85,6 +86,7 @@ static void read_request(struct api_context *context, struct api_request *reques
     trace->incident_from = ct_json_string(incident, "from");
     trace->incident_to = ct_json_string(incident, "to");
     note_asked(request);
+    api_exhibits_read(request, json_object_get(request->body, "specimens"));
     if (strcmp(request->purpose, "C") != 0)
         api_refuse(request, API_ERROR_PURPOSE_REFUSED, "/purpose",
                    "a casing trace takes purpose C (criminal justice) only");
@@ -307,7 +309,7 @@ static enum ct_status create_record(struct api_context *context, struct store *s
 {
     (void)context;
     struct store_params params;
-    enum ct_status status = CT_OK;
+    enum ct_status status;
     store_params_init(&params);
     store_param_uuid(&params, batch);
     store_array_open(&params, STORE_INT);
@@ -352,6 +354,7 @@ static enum ct_status create_record(struct api_context *context, struct store *s
     for (size_t i = 0; i < count; i++)
         store_element_int(&params, requests[i]->candidates);
     store_array_close(&params);
+    status = api_exhibits_record(&params, requests, count);
     if (status == CT_OK)
         status = store_queue(store, API_SQL_trace_record, &params);
     store_params_free(&params);
@@ -361,6 +364,8 @@ static enum ct_status create_record(struct api_context *context, struct store *s
 
 const struct api_handler api_traces_create = {
     .before = create_before,
+    .look = api_exhibits_look,
+    .seen = api_exhibits_seen,
     .start = create_start,
     .finish = create_finish,
     .record = create_record,

@@ -29,6 +29,14 @@ json_t *api_trace_render(struct api_context *context, struct api_request *reques
                          json_t *answer_take, const struct api_sealed *sealed,
                          const struct api_receipt *receipt);
 
+/* Steps finish and render of operations whose function answers as api.get_trace() does. */
+enum ct_status api_trace_read_finish(struct api_context *context, struct store *store,
+                                     struct api_request **requests, size_t count,
+                                     const struct store_result *result,
+                                     struct ct_error *err) CT_MUST_CHECK;
+json_t *api_trace_read_render(struct api_context *context, struct api_request *request,
+                              const struct api_receipt *receipt);
+
 /* Letters, digits and dots of a vocabulary's word in lower case, so that ".40 S&W" and ".40 s & w"
  * are one. Writes at most room bytes with the NUL. */
 void api_fold_word(const char *word, char *ret_text, size_t room);

@@ -44,7 +44,7 @@ BEGIN
         RAISE EXCEPTION 'code %% is not on a firearm', wanted;
     END IF;
     PERFORM api.trace_record(gen_random_uuid(), ARRAY[1], ARRAY[gen_random_uuid()], ARRAY[%L::uuid], ARRAY[%L::uuid],
-                             ARRAY[%L], ARRAY[%L], ARRAY[%L], ARRAY[%L], ARRAY[%L::uuid], ARRAY['E-1'], ARRAY['C'], ARRAY['routine'], ARRAY[1]);
+                             ARRAY[%L], ARRAY[%L], ARRAY[%L], ARRAY[%L], ARRAY[%L::uuid], ARRAY['E-1'], ARRAY['C'], ARRAY['routine'], ARRAY[1], ARRAY[0], ARRAY[gen_random_uuid()], ARRAY[gen_random_uuid()], ARRAY[gen_random_uuid()::text], ARRAY['E-1'], ARRAY[decode(repeat('5a', 16), 'hex')], NULL);
     RETURN found.serial;
 END $f$;
 CREATE FUNCTION bench.append(at bigint) RETURNS void LANGUAGE plpgsql AS $f$
@@ -98,7 +98,7 @@ CREATE TABLE bench.script AS
 SELECT format($make$
 SELECT * FROM api.batch_open(%L, ARRAY[%L::bytea], ARRAY['create_trace'], ARRAY[NULL::text]);
 SELECT * FROM api.trace_lookup(ARRAY['R29-8'], ARRAY[(SELECT c.word FROM bench.code c WHERE c.n = :n)]);
-SELECT api.trace_record(gen_random_uuid(), ARRAY[1], ARRAY[gen_random_uuid()], ARRAY[%L::uuid], ARRAY[%L::uuid], ARRAY[%L], ARRAY[%L], ARRAY[%L], ARRAY[%L], ARRAY[%L::uuid], ARRAY['E-1'], ARRAY['C'], ARRAY['routine'], ARRAY[1]);
+SELECT api.trace_record(gen_random_uuid(), ARRAY[1], ARRAY[gen_random_uuid()], ARRAY[%L::uuid], ARRAY[%L::uuid], ARRAY[%L], ARRAY[%L], ARRAY[%L], ARRAY[%L], ARRAY[%L::uuid], ARRAY['E-1'], ARRAY['C'], ARRAY['routine'], ARRAY[1], ARRAY[0], ARRAY[gen_random_uuid()], ARRAY[gen_random_uuid()], ARRAY[gen_random_uuid()::text], ARRAY['E-1'], ARRAY[decode(repeat('5a', 16), 'hex')], NULL);
 $make$, api.schema_digest(), (SELECT c.key_digest FROM registry.credential c WHERE c.id = :'credential'),
     account_id, organization_id, case_number, state, request::jsonb::text, answer::jsonb::text, disclosed_sale) AS statements
 FROM bench.template;

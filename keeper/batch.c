@@ -84,7 +84,7 @@ static size_t make_groups(struct batch *batch, struct group *groups, struct api_
 static enum ct_status run_groups(struct batch *batch, struct group *groups, size_t count)
 {
     struct lane *lane = batch->lane;
-    struct store_result *results[GROUPS_MAX] = {0};
+    struct store_result *results[2 * GROUPS_MAX] = {0};
     size_t started = 0;
     /* The server's own limit comes first, so that a slow statement fails by itself and its request
      * can be told from the others; ours is for a server that says nothing any more. */
@@ -93,7 +93,12 @@ static enum ct_status run_groups(struct batch *batch, struct group *groups, size
     enum ct_status status = CT_OK;
     for (size_t i = 0; i < count && status == CT_OK; i++) {
         const struct api_handler *handler = api_handler_of(groups[i].sql);
-        if (handler->start == NULL)
+        if (handler->look != NULL) {
+            status = handler->look(&lane->context, lane->store, batch->id, groups[i].requests,
+                                   groups[i].count);
+            started++;
+        }
+        if (handler->start == NULL || status != CT_OK)
             continue;
         status = handler->start(&lane->context, lane->store, batch->id, groups[i].requests,
                                 groups[i].count);
@@ -105,12 +110,14 @@ static enum ct_status run_groups(struct batch *batch, struct group *groups, size
     started = 0;
     for (size_t i = 0; i < count && status == CT_OK; i++) {
         const struct api_handler *handler = api_handler_of(groups[i].sql);
-        if (handler->start == NULL)
+        if (handler->look != NULL)
+            status = handler->seen(groups[i].requests, groups[i].count, results[started++]);
+        if (handler->start == NULL || status != CT_OK)
             continue;
         status = handler->finish(&lane->context, lane->store, groups[i].requests, groups[i].count,
                                  results[started++], &batch->err);
     }
-    for (size_t i = 0; i < GROUPS_MAX; i++)
+    for (size_t i = 0; i < CT_ARRAY_LENGTH(results); i++)
         store_result_free(results[i]);
     return status;
 }

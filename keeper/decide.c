@@ -138,11 +138,12 @@ static void replay(struct lane *lane, struct ticket *ticket, const struct store_
     request->replay.entry = store_get_bigint(rows, row, COLUMN_REPLAY_ENTRY);
     const char *answer = store_get_text(rows, row, COLUMN_REPLAY_ANSWER);
     const uint8_t *resource = store_get_uuid(rows, row, COLUMN_REPLAY_RESOURCE);
-    if (request->operation == API_OP_CREATE_TRACE && resource != NULL) {
+    if (resource != NULL && (request->operation == API_OP_CREATE_TRACE ||
+                             request->operation == API_OP_CREATE_TRACE_DISCLOSURE)) {
         char id[CT_ID_TEXT];
         ct_id_format("trc", resource, id);
         request->sql = API_SQL_get_trace;
-        request->input = json_pack("{s:{s:s}}", "path", "id", id);
+        request->input = json_pack("{s:{s:s}, s:b}", "path", "id", id, "exact", 1);
         request->case_number = ct_json_string(request->body, "case_number");
         request->purpose = ct_json_string(request->body, "purpose");
         return;

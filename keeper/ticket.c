@@ -40,6 +40,28 @@ static void add_key(struct ticket *ticket, uint64_t key)
         ticket->solo = true;
 }
 
+/* The agency is not known yet: two of them with one number make one wait for the next batch. */
+static void add_exhibits(struct ticket *ticket, const json_t *body)
+{
+    const char *case_number = ct_json_string(body, "case_number");
+    size_t index;
+    json_t *specimen;
+    json_array_foreach(json_object_get(body, "specimens"), index, specimen)
+    {
+        char text[512];
+        const char *exhibit = ct_json_string(specimen, "exhibit");
+        if (case_number == NULL || exhibit == NULL)
+            continue;
+        (void)snprintf(text, sizeof text, "%s\n%s", case_number, exhibit);
+        uint64_t key = hash_of('e', text);
+        bool has = false;
+        for (unsigned i = 0; i < ticket->key_count; i++)
+            has = has || ticket->keys[i] == key;
+        if (!has)
+            add_key(ticket, key);
+    }
+}
+
 /* Two ways to write one serial share the key; two makers with one serial share it too, which only
  * makes one of them wait for the next batch. */
 static void add_firearm(struct ticket *ticket, const json_t *firearm)
@@ -81,6 +103,8 @@ static void set_keys(struct ticket *ticket)
         add_key(ticket, hash_of('i', ticket->message.path[0]));
     if (route->exclusive == API_EXCLUSIVE_ALONE)
         ticket->solo = true;
+    if (route->exclusive == API_EXCLUSIVE_EXHIBIT && body != NULL)
+        add_exhibits(ticket, body);
     if (route->exclusive == API_EXCLUSIVE_FIREARM && body != NULL) {
         size_t index;
         json_t *row;

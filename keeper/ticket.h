@@ -15,7 +15,7 @@ enum lane_kind {
     LANE_KINDS,
 };
 
-#define TICKET_KEYS_MAX 8
+#define TICKET_KEYS_MAX 20 /* an Idempotency-Key and the exhibits of a trace; more run alone */
 
 struct ticket {
     struct ticket *next;

@@ -55,4 +55,7 @@ nobase_dist_pkgdata_DATA += \
   migrations/verify/behind.sql \
   migrations/deploy/registry_opaque.sql \
   migrations/revert/registry_opaque.sql \
-  migrations/verify/registry_opaque.sql
+  migrations/verify/registry_opaque.sql \
+  migrations/deploy/trace_versions.sql \
+  migrations/revert/trace_versions.sql \
+  migrations/verify/trace_versions.sql

@@ -19,6 +19,7 @@ nobase_dist_pkgdata_DATA += \
   schema/traces.sql \
   schema/lookups.sql \
   schema/counts.sql \
+  schema/disclosures.sql \
   schema/background.sql \
   schema/init.sql \
   schema/grants.sql

@@ -71,7 +71,8 @@ BEGIN
               FROM unnest(cases) WITH ORDINALITY AS u(c, i)),
         ARRAY(SELECT format('{"id": "%s", "state": "identified", "candidates": [{"rank": 1}]}', api.public_id('trc', m)) FROM unnest(made) AS m),
         firsts::uuid[], ARRAY(SELECT 'E-' || i FROM generate_series(1, n) AS i), array_fill('C'::text, ARRAY[n]),
-        array_fill('urgent'::text, ARRAY[n]), array_fill(1, ARRAY[n]));
+        array_fill('urgent'::text, ARRAY[n]), array_fill(1, ARRAY[n]), array_fill(0, ARRAY[n]),
+        '{}', '{}', '{}', '{}', '{}', NULL);
     RETURN made;
 END $$;
 -- What log_append would have written of a batch.
@@ -86,7 +87,7 @@ SELECT pg_temp.logged(:'b1', 2) \g /dev/null
 SELECT ids[1] AS o1 FROM (SELECT pg_temp.record(:'b2', :'other_police', ARRAY[NULL::text], '26-1') AS ids) x \gset
 SELECT pg_temp.logged(:'b2', 1) \g /dev/null
 SELECT is((SELECT array_agg(t.id ORDER BY t.ordinal) FROM registry.trace t WHERE t.batch_id = :'b1'), ARRAY[:'t1', :'t2']::uuid[], 'traces are recorded in their batch');
-SELECT is((SELECT array_agg(i.indexname::text) FROM pg_indexes i WHERE i.schemaname = 'registry' AND i.tablename = 'trace'), '{trace_pkey}', 'one index entry each');
+SELECT is((SELECT array_agg(i.indexname::text ORDER BY 1) FROM pg_indexes i WHERE i.schemaname = 'registry' AND i.tablename = 'trace'), '{trace_pkey,trace_version}', 'one index entry each, and one for each further version');
 SELECT is((SELECT count(*)::int FROM pg_constraint c WHERE c.conrelid = 'registry.trace'::regclass AND c.contype = 'f'), 0, 'and no foreign key');
 
 -- read again -----------------------------------------------------------------------------------------
@@ -151,7 +152,7 @@ SELECT is((SELECT count(*)::int FROM registry.trace_search WHERE account_id = :'
 SELECT is_empty($$
     SELECT c.relname, p.priv FROM pg_class c, unnest(ARRAY['UPDATE', 'DELETE', 'TRUNCATE']) AS p(priv), unnest(ARRAY['casetrace_registry', 'casetrace_keeper']) AS r(role)
     WHERE c.relnamespace = 'registry'::regnamespace AND has_table_privilege(r.role, c.oid, p.priv)
-      AND c.relname IN ('code', 'code_block', 'code_event', 'mark', 'firearm', 'custody_event', 'sale', 'sale_event', 'sale_purchaser', 'trace', 'trace_batch',
+      AND c.relname IN ('code', 'code_block', 'code_event', 'mark', 'firearm', 'custody_event', 'sale', 'sale_event', 'sale_purchaser', 'trace', 'trace_batch', 'exhibit', 'disclosure',
                         'maker', 'maker_key', 'model', 'external_party', 'vocabulary')
 $$, 'records are insert-only for all that the daemon can be');
 SELECT is_empty($$

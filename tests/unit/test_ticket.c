@@ -33,7 +33,8 @@ static struct message_request request_of(enum api_operation operation, const cha
 static void test_exclusive(void **state)
 {
     (void)state;
-    static const char body[] = "{\"firearm\":{\"serial\":\"A 1\"}}";
+    static const char body[] = "{\"firearm\":{\"serial\":\"A 1\"},\"case_number\":\"26-1\","
+                               "\"specimens\":[{\"exhibit\":\"E-1\"},{\"exhibit\":\"E-1\"}]}";
     for (unsigned op = 0; op < API_OPERATIONS; op++) {
         const struct api_route *route = &api_routes[op];
         struct message_request request = request_of((enum api_operation)op, body);
@@ -50,6 +51,29 @@ static void test_exclusive(void **state)
             assert_int_equal(ticket->key_count, 1);
         ticket_free(ticket);
     }
+}
+
+/* Two requests on one exhibit exclude each other; on another exhibit or case they do not. */
+static void test_exhibits(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {
+        "{\"case_number\":\"26-1\",\"specimens\":[{\"exhibit\":\"E-1\"},{\"exhibit\":\"E-2\"}]}",
+        "{\"case_number\":\"26-1\",\"specimens\":[{\"exhibit\":\"E-2\"}]}",
+        "{\"case_number\":\"26-2\",\"specimens\":[{\"exhibit\":\"E-2\"}]}",
+    };
+    struct ticket *tickets[CT_ARRAY_LENGTH(bodies)];
+    for (size_t i = 0; i < CT_ARRAY_LENGTH(bodies); i++) {
+        struct message_request request = request_of(API_OP_CREATE_TRACE, bodies[i]);
+        assert_int_equal(ticket_of(&request, &tickets[i]), CT_OK);
+    }
+    assert_int_equal(tickets[0]->key_count, 2);
+    assert_int_equal(tickets[1]->key_count, 1);
+    assert_true(tickets[0]->keys[1] == tickets[1]->keys[0]);
+    assert_true(tickets[0]->keys[0] != tickets[1]->keys[0]);
+    assert_true(tickets[1]->keys[0] != tickets[2]->keys[0]);
+    for (size_t i = 0; i < CT_ARRAY_LENGTH(bodies); i++)
+        ticket_free(tickets[i]);
 }
 
 /* A front that was broken into may send anything. */
@@ -83,6 +107,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exclusive),
+        cmocka_unit_test(test_exhibits),
         cmocka_unit_test(test_texts_are_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,12 +104,16 @@ struct accesslog_storage api_log_storage(struct api_log_reader *reader)
     return (struct accesslog_storage){.hashes = stored_hashes, .context = reader};
 }
 
+#define EXTRA_USUAL 1024
+
 char *api_receipt_text(const char *header, const char *header_salt, const char *d_subject,
                        uint64_t index, const struct accesslog_hash *path, size_t path_count,
                        const char *note)
 {
     struct ct_buf extra;
     ct_buf_init(&extra, ACCESSLOG_EXTRA_BYTES_MAX + 1);
+    if (ct_buf_reserve(&extra, EXTRA_USUAL) != CT_OK)
+        return NULL;
     ct_json_write_open(&extra, NULL, '{');
     ct_json_write_int(&extra, "v", 1);
     ct_json_write_text(&extra, "header", header);

@@ -118,16 +118,36 @@ static void append_escape(struct ct_buf *out, char c)
     }
 }
 
+#define EIGHT(byte) (0x0101010101010101ull * (byte))
+
+/* Whether one of eight bytes needs an escape: a byte is less than n if taking n from it borrows
+ * from a high bit that it does not have itself. A borrow out of an earlier byte can only say yes
+ * too often, and then the bytes are looked at one by one. */
+static bool needs_escape(const char *at)
+{
+    uint64_t word;
+    memcpy(&word, at, sizeof word);
+    uint64_t quote = word ^ EIGHT((uint64_t)'"');
+    uint64_t solidus = word ^ EIGHT((uint64_t)'\\');
+    uint64_t low = (word - EIGHT(0x20)) & ~word;
+    low |= (quote - EIGHT(1)) & ~quote;
+    low |= (solidus - EIGHT(1)) & ~solidus;
+    return (low & EIGHT(0x80)) != 0;
+}
+
 /* The longest run that needs no escape goes out at once. */
 void ct_json_append_string(struct ct_buf *out, const char *text)
 {
+    const char *end = text + strlen(text);
     (void)ct_buf_append_u8(out, '"');
-    while (*text != '\0') {
+    while (text < end) {
         const char *run = text;
-        while ((unsigned char)*text >= 0x20 && *text != '"' && *text != '\\')
+        while (end - text >= 8 && !needs_escape(text))
+            text += 8;
+        while (text < end && (unsigned char)*text >= 0x20 && *text != '"' && *text != '\\')
             text++;
         (void)ct_buf_append(out, run, (size_t)(text - run));
-        if (*text != '\0')
+        if (text < end)
             append_escape(out, *text++);
     }
     (void)ct_buf_append_u8(out, '"');

@@ -85,6 +85,32 @@ static void test_json_strings(void **state)
     }
 }
 
+/* Every byte at every place of a long text, among bytes of all kinds. */
+static void test_json_strings_bytes(void **state)
+{
+    (void)state;
+    for (int byte = 1; byte < 0x80; byte++) {
+        for (size_t place = 0; place < 24; place++) {
+            char text[] = "\x7f!#[]~ x\xc3\xa9@^`ab\xe2\x82\xac!!##[[]]~~  ";
+            struct ct_buf buf;
+            size_t length = strlen(text);
+            /* Bytes that are part of a longer character stay. */
+            if ((unsigned char)text[place] >= 0x80)
+                continue;
+            text[place] = (char)byte;
+            ct_buf_init(&buf, 1000);
+            ct_json_append_string(&buf, text);
+            json_t *json = json_stringn(text, length);
+            char *form = ct_json_text(json);
+            assert_int_equal(strlen(form), buf.length);
+            assert_memory_equal(form, buf.data, buf.length);
+            free(form);
+            json_decref(json);
+            ct_buf_free(&buf);
+        }
+    }
+}
+
 /* What the writers write, jansson reads and writes again byte for byte. */
 static void test_json_writers(void **state)
 {
@@ -192,10 +218,15 @@ static void test_log_escapes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_json_limits),   cmocka_unit_test(test_json_refusals),
-        cmocka_unit_test(test_buffer_bounds), cmocka_unit_test(test_json_strings),
-        cmocka_unit_test(test_json_writers),  cmocka_unit_test(test_json_writers_bound),
-        cmocka_unit_test(test_ids),           cmocka_unit_test(test_time),
+        cmocka_unit_test(test_json_limits),
+        cmocka_unit_test(test_json_refusals),
+        cmocka_unit_test(test_buffer_bounds),
+        cmocka_unit_test(test_json_strings),
+        cmocka_unit_test(test_json_strings_bytes),
+        cmocka_unit_test(test_json_writers),
+        cmocka_unit_test(test_json_writers_bound),
+        cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_time),
         cmocka_unit_test(test_log_escapes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,7 +50,7 @@ BEGIN
     INSERT INTO registry.log_search (idx, at, account_id, organization_id, operation, outcome, case_number)
     SELECT b.first_idx + u.place - 1, s.at, u.account, u.organization, u.operation, u.outcome, u.case_number
     FROM registry.log_batch b
-    JOIN registry.log_search_batch s ON s.size = b.size
+    CROSS JOIN LATERAL (SELECT t.* FROM registry.log_search_batch t WHERE t.size = b.size OFFSET 0) s
     CROSS JOIN LATERAL unnest(s.accounts, s.organizations, s.operations, s.outcomes, s.case_numbers) WITH ORDINALITY
         AS u(account, organization, operation, outcome, case_number, place)
     WHERE b.size > f.done AND b.size <= f.upto
@@ -94,7 +94,7 @@ BEGIN
                                        purpose, urgency, candidates)
     SELECT u.id, u.organization, u.account, b.at, u.case_number, u.exhibit, u.state, u.purpose, u.urgency, u.candidates
     FROM registry.log_batch b
-    JOIN registry.trace_batch i ON i.batch_id = b.batch_id
+    CROSS JOIN LATERAL (SELECT t.* FROM registry.trace_batch t WHERE t.batch_id = b.batch_id OFFSET 0) i
     CROSS JOIN LATERAL unnest(i.ids, i.organizations, i.accounts, i.case_numbers, i.exhibits, i.states, i.purposes,
                               i.urgencies, i.candidates)
         AS u(id, organization, account, case_number, exhibit, state, purpose, urgency, candidates)

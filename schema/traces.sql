@@ -66,7 +66,12 @@ BEGIN
     RETURN QUERY
     SELECT u.place::integer, e.trace_id, e.reading_digest, e.recorded_at
     FROM unnest(organizations, case_numbers, exhibits) WITH ORDINALITY AS u(organization, case_number, exhibit, place)
-    JOIN registry.exhibit e ON e.organization_id = u.organization AND e.case_number = u.case_number AND e.exhibit = u.exhibit;
+    -- OFFSET 0 fixes the order, as in trace_lookup: planned while the table is
+    -- empty, the whole of it would be compared with every element.
+    CROSS JOIN LATERAL (
+        SELECT x.trace_id, x.reading_digest, x.recorded_at FROM registry.exhibit x
+        WHERE x.organization_id = u.organization AND x.case_number = u.case_number AND x.exhibit = u.exhibit OFFSET 0
+    ) e;
 END $$;
 COMMENT ON FUNCTION api.trace_exhibits(uuid[], text[], text[]) IS
     'which of these exhibits were traced before, with their positions from 1 and the digest of the reading that is locked';
@@ -82,7 +87,9 @@ BEGIN
     RETURN QUERY
     SELECT u.place::integer, coalesce(t.root, t.id), v.id, v.version, v.case_number, v.request
     FROM unnest(ids, organizations) WITH ORDINALITY AS u(id, organization, place)
-    JOIN registry.trace t ON t.id = u.id AND t.organization_id = u.organization
+    CROSS JOIN LATERAL (
+        SELECT x.id, x.root FROM registry.trace x WHERE x.id = u.id AND x.organization_id = u.organization OFFSET 0
+    ) t
     CROSS JOIN LATERAL (
         SELECT w.id, w.version, w.case_number, w.request
         FROM (SELECT n.* FROM registry.trace n WHERE n.root = coalesce(t.root, t.id)

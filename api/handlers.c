@@ -6,10 +6,18 @@ static const struct api_handler generic = {
     .finish = api_generic_finish,
 };
 
-/* Only operations in which C acts stand here. */
+/* Reads much: it must not stand in the way of others. */
+static const struct api_handler generic_bulk = {
+    .start = api_generic_start,
+    .finish = api_generic_finish,
+    .bulk = true,
+};
+
+/* Only operations in which C acts, or that need the bulk lane, stand here. */
 static const struct api_handler *const handlers[API_SQL_HANDLERS] = {
     [API_SQL_create_code_block] = &api_code_blocks_create,
     [API_SQL_register_firearms] = &api_firearms_register,
+    [API_SQL_list_similar_codes] = &generic_bulk,
     [API_SQL_record_custody_events] = &api_custody_record,
     [API_SQL_create_sale] = &api_sales_create,
     [API_SQL_create_trace] = &api_traces_create,

@@ -12,6 +12,7 @@
     X(register_firearms)                                                                           \
     X(get_firearm)                                                                                 \
     X(find_firearms)                                                                               \
+    X(list_similar_codes)                                                                          \
     X(record_custody_events)                                                                       \
     X(create_sale)                                                                                 \
     X(deliver_sale)                                                                                \

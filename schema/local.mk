@@ -18,6 +18,7 @@ nobase_dist_pkgdata_DATA += \
   schema/registration.sql \
   schema/traces.sql \
   schema/lookups.sql \
+  schema/similar.sql \
   schema/counts.sql \
   schema/disclosures.sql \
   schema/background.sql \

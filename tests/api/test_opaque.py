@@ -74,3 +74,23 @@ def test_counted(people, dealer, registry, nobody):
     before = registered()
     send(maker, *(row_of(registry, maker, dealer, f"CNT{n:05}") for n in range(30)))
     wait_for(lambda: registered() >= before + 30, 10, "the counts of new codes")
+
+
+def test_similar_codes(admin, people, dealer, registry):
+    """The authority sees which codes resemble each other; page by page, nothing of purchasers, and nobody else does."""
+    authority = people.account(admin.get("/v1/me")["organization"], "authority")
+    one, other = people.manufacturer(), people.manufacturer()
+    send(one, row_of(registry, one, dealer, "LOOKS80001"))
+    send(other, row_of(registry, other, dealer, "LOOKSB0001"), row_of(registry, other, dealer, "LOOKSB0023"))
+
+    def found():
+        pairs = authority.pages("/v1/similar-codes?limit=7")
+        return [p for p in pairs if p["codes"][0]["code"].startswith("LOOKS")]
+
+    pairs = wait_for(found, 10, "the pair")
+    assert len(pairs) == 1 and pairs[0]["position"] == 6 and pairs[0]["confusable"] is True
+    assert [side["code"] for side in pairs[0]["codes"]] == ["LOOKS80001", "LOOKSB0001"]
+    assert [side["organization"]["id"] for side in pairs[0]["codes"]] == [one.organization["id"], other.organization["id"]]
+    for client in (one, dealer, people.investigator(), people.auditor()):
+        client.get("/v1/similar-codes", expect="forbidden")
+    authority.get("/v1/similar-codes?cursor=" + "0" * 32, expect="invalid_request")

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Opaque codes: brought, refused, counted, and found by half.
 BEGIN;
-SELECT plan(45);
+SELECT plan(59);
 \ir registry.psql
 
 -- A row whose marks are opaque codes.
@@ -133,6 +133,55 @@ CREATE TEMP TABLE plan AS SELECT line FROM pg_temp.halves_plan() AS l(line);
 SELECT is_empty($$SELECT line FROM plan WHERE line ~ '(Seq Scan|Hash|Merge|Memoize|Sort|Bitmap)'$$, 'nothing but nested look-ups');
 SELECT is((SELECT array_agg(DISTINCT substring(line FROM 'Index (?:Only )?Scan using (mark_opaque\S+)') COLLATE "C") FROM plan WHERE line ~ 'mark_opaque'),
           '{mark_opaque_first,mark_opaque_second}', 'by the halves');
+
+-- similar ones --------------------------------------------------------------------------------------
+
+DELETE FROM registry.mark WHERE word LIKE 'MANY%';
+SELECT is(a.outcome, 'ok', 'codes that resemble others are registered')
+FROM pg_temp.ask('register_firearms', :'harbor', pg_temp.registration('atomic',
+    pg_temp.brought('X1', 'X1', 'SIM00001'), pg_temp.brought('X2', 'X2', 'SIMO0001'), pg_temp.brought('X3', 'X3', 'SIM00002'),
+    pg_temp.brought('X4', 'X4', 'SIMO0012'), pg_temp.brought('X5', 'X5', 'TIM00001'))) a;
+SELECT api.code_frequency_fill() \g /dev/null
+CREATE FUNCTION pg_temp.similar(page integer, at text DEFAULT NULL) RETURNS SETOF jsonb LANGUAGE sql AS $$
+    SELECT jsonb_build_object('outcome', a.outcome, 'cursor', a.answer -> 'next_cursor', 'rows', a.subject -> 'rows', 'pairs', (
+        SELECT jsonb_agg(concat_ws(' ', p #>> '{codes,0,code}', p #>> '{codes,1,code}', p ->> 'position', p ->> 'confusable') ORDER BY n)
+        FROM jsonb_array_elements(a.answer -> 'data') WITH ORDINALITY AS d(p, n)))
+    FROM pg_temp.ask('list_similar_codes', (SELECT x.id FROM registry.account x ORDER BY x.recorded_at LIMIT 1),
+                     jsonb_build_object('query', jsonb_strip_nulls(jsonb_build_object('limit', page, 'cursor', at)))) a
+$$;
+CREATE TEMP TABLE alike AS SELECT s -> 'pairs' AS pairs FROM pg_temp.similar(200) s;
+SELECT is((SELECT s.pairs - 'RDG4712 RDG4713 7 false' FROM alike s), '["RDG4711 RDG4712 7 false", "RDG4711 RDG4713 7 false",
+    "SIM00001 SIM00002 8 false", "SIM00001 SIMO0001 4 true", "SIM00001 TIM00001 1 false"]'::jsonb, 'pairs that differ in one character, once each');
+SELECT is((SELECT s.pairs ? 'RDG4712 RDG4713 7 false' FROM alike s), true, 'of a code that was replaced and brought again, the one that holds');
+SELECT is((SELECT s - 'pairs' FROM pg_temp.similar(200) s), '{"outcome": "ok", "cursor": null, "rows": 6}'::jsonb, 'all of them');
+-- Page by page, also where a page ends within the pairs of one code.
+CREATE FUNCTION pg_temp.paged(page integer) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    found jsonb := '[]';
+    at    text;
+    s     jsonb;
+BEGIN
+    LOOP
+        SELECT x INTO s FROM pg_temp.similar(page, at) x;
+        found := found || coalesce(nullif(s -> 'pairs', 'null'), '[]');
+        at := s ->> 'cursor';
+        EXIT WHEN at IS NULL OR jsonb_array_length(found) > 100;
+    END LOOP;
+    RETURN found;
+END $$;
+SELECT is(pg_temp.paged(n), (SELECT s.pairs FROM alike s), 'by pages of ' || n) FROM generate_series(1, 4) n;
+SELECT is(s ->> 'outcome', 'invalid_request', 'no cursor: ' || v.at)
+FROM (VALUES ('x'), (repeat('0', 32)), (repeat('0', 32) || '-' || repeat('0', 32))) AS v(at), pg_temp.similar(1, v.at) s;
+SELECT is(a.answer #> '{data,5,codes,1}' #- '{firearm,id}' #- '{organization,id}' #- '{mark}', '{"code": "TIM00001", "placement": "firing_pin",
+    "valid_from": "2026-01-10", "organization": {"name": "Harbor & Pike"}, "firearm": {"maker": "Harbor & Pike", "importer": null,
+    "model": "RL-9 Duty", "serial": "X5", "caliber": "9mm", "type": "pistol"}}'::jsonb, 'with what they mark, and nothing of a sale')
+FROM pg_temp.ask('list_similar_codes', :'admin', '{"query": {}}') a;
+-- More codes than a page goes through: it says where it is.
+SELECT count(*) FROM pg_temp.ask('register_firearms', :'ridge', jsonb_build_object('roles', '["manufacturer"]'::jsonb, 'body', jsonb_build_object(
+    'mode', 'atomic', 'firearms', (SELECT jsonb_agg(pg_temp.brought('W' || n, 'W' || n, md5(n::text)::varchar(11))) FROM generate_series(1, 600) n)))) \g /dev/null
+SELECT api.code_frequency_fill() \g /dev/null
+SELECT is((SELECT count(*)::int FROM registry.mark m WHERE length(m.word) = 11), 600, 'many codes');
+SELECT is(pg_temp.paged(50), (SELECT s.pairs FROM alike s), 'are gone through in pages, some of them empty');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -116,8 +116,10 @@ struct api_request {
     char *touched;        /* JSON text: what the log's subject says was touched; may be NULL */
     uint8_t resource[CT_UUID_BYTES]; /* what a repeated Idempotency-Key leads to */
     bool has_resource;
-    int candidates; /* for the log's header; -1: not a trace */
-    int disclosed;  /* purchasers */
+    unsigned retry_after_s; /* of a refusal; 0: as its error says */
+    const char *state;      /* of a trace's answer, a constant; NULL: none was made */
+    int candidates;         /* for the log's header; -1: not a trace */
+    int disclosed;          /* purchasers */
     const char *case_number;
     const char *purpose;
 

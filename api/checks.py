@@ -11,7 +11,7 @@ EXCLUSIVE = ["none", "firearm", "path_id", "exhibit", "alone"]
 OPERATION_KEYS = {
     "operationId", "tags", "summary", "description", "security", "parameters", "requestBody",
     "responses", "x-permission", "x-listener", "x-body-limit", "x-values", "x-idempotency",
-    "x-rows", "x-exclusive",
+    "x-rows", "x-exclusive", "x-spends",
 }
 ANNOTATIONS = {"description", "title", "default", "examples"}
 # What a validator is made of; another keyword in a request would be a check that nobody does.
@@ -69,6 +69,7 @@ class Operation:
         self.idempotency = node.get("x-idempotency")
         self.exclusive = node.get("x-exclusive", "none")
         self.rows = node.get("x-rows")
+        self.spends = node.get("x-spends", False)
         self.value_limit = node.get("x-values", 4096)
         self.parameters = [contract.resolve(p) for p in node.get("parameters", [])]
         self.path_parameters = [
@@ -192,6 +193,7 @@ class Contract:
         self.expect(operation.listener in ("public", "operator"), f"{name}: listener")
         self.expect(operation.idempotency in IDEMPOTENCY, f"{name}: idempotency")
         self.expect(operation.exclusive in EXCLUSIVE, f"{name}: exclusive")
+        self.expect(operation.spends in (True, False), f"{name}: spends")
         self.expect(operation.method in METHODS, f"{name}: method")
         self.expect(len(operation.path_parameters) <= 4, f"{name}: at most 4 path parameters")
         self.expect(len(operation.query_parameters) <= 16, f"{name}: at most 16 query parameters")

@@ -27,6 +27,8 @@ static void forget_outcome(struct api_request *request)
     request->error = API_ERROR_NONE;
     request->has_resource = false;
     request->candidates = -1;
+    request->state = NULL;
+    request->retry_after_s = 0;
     request->disclosed = 0;
     request->seal_broken = false;
     request->replay = (struct api_replay){0};

@@ -56,6 +56,11 @@ const struct store_statement api_statements[API_SQL_COUNT] = {
                                             "FROM api.search_fill($1)"},
     [API_SQL_credentials_used] = {"credentials_used", "SELECT api.credentials_used($1)"},
     [API_SQL_maintain] = {"maintain", "SELECT api.maintain()"},
+    [API_SQL_traces_of_day] = {"traces_of_day",
+                               "SELECT account, organization, state, candidates, unread, times, "
+                               "first_entry, last_entry FROM api.traces_of_day($1)"},
+    [API_SQL_finding_record] = {"finding_record",
+                                "SELECT api.finding_record($1, $2, $3, $4, $5, $6, $7)"},
     [API_SQL_registry_counts] = {"registry_counts",
                                  "SELECT scheme, length::integer, registered, firearms "
                                  "FROM api.registry_counts()"},

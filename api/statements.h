@@ -26,6 +26,7 @@
     X(create_model)                                                                                \
     X(get_vocabulary)                                                                              \
     X(list_log_entries)                                                                            \
+    X(list_findings)                                                                               \
     X(get_log_entry)                                                                               \
     X(get_log_receipt)                                                                             \
     X(create_organization)                                                                         \
@@ -63,6 +64,8 @@ enum api_sql {
     API_SQL_credentials_used,
     API_SQL_maintain,
     API_SQL_registry_counts,
+    API_SQL_traces_of_day,
+    API_SQL_finding_record,
     API_SQL_registry_frequencies,
     API_SQL_code_frequency_fill,
     API_SQL_writer_lock,

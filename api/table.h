@@ -63,6 +63,7 @@ struct api_route {
     uint8_t idempotency; /* enum api_idempotency */
     uint8_t exclusive;   /* enum api_exclusive */
     uint8_t permission;  /* enum api_permission; API_PERMISSION_NONE: public */
+    bool spends;         /* of the day's budget of traces */
 };
 
 extern const struct api_route api_routes[API_OPERATIONS]; /* by enum api_operation */

@@ -325,6 +325,7 @@ enum ct_status api_trace_answer(const struct api_context *context,
     struct api_trace *trace = request->own;
     size_t count = count_shown(found);
     trace->state = microstamp_state_name(found->ranking.state);
+    request->state = trace->state;
     request->candidates = (int)count;
     request->recorded = answer_text(context, result, request, found, count);
     request->touched = touched_text(result, request, found, count);

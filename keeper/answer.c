@@ -81,8 +81,10 @@ static void answer_problem(struct ct_buf *out, const struct ticket *ticket, enum
     char retry[8];
     struct message_answer answer =
         answer_to(ticket, api_errors[error].status, "application/problem+json");
-    if (api_errors[error].retry_after_s > 0) {
-        (void)snprintf(retry, sizeof retry, "%u", (unsigned)api_errors[error].retry_after_s);
+    unsigned retry_after_s = ticket->request.retry_after_s > 0 ? ticket->request.retry_after_s
+                                                               : api_errors[error].retry_after_s;
+    if (retry_after_s > 0) {
+        (void)snprintf(retry, sizeof retry, "%u", retry_after_s);
         add_header(&answer, "Retry-After", retry);
     }
     if (error == API_ERROR_UNAUTHORIZED)
@@ -104,6 +106,11 @@ void answer_error(struct ct_buf *out, const struct ticket *ticket, enum api_erro
     json_t *details = detail == NULL ? NULL : json_pack("{s:s}", "detail", detail);
     answer_problem(out, ticket, error, details, NULL);
     json_decref(details);
+}
+
+void answer_refusal(struct ct_buf *out, const struct ticket *ticket)
+{
+    answer_problem(out, ticket, ticket->request.error, ticket->request.answer, NULL);
 }
 
 void answer_list(struct keeper *keeper, struct ticket *list, enum api_error error)

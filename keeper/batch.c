@@ -35,7 +35,15 @@ struct group {
 
 /* ---- 2. decisions ---------------------------------------------------------------------------- */
 
-/* Those without a live credential stay out of the log; all others have an entry, in this order. */
+/* A spent budget has no entry: it would be a way to fill the log. */
+static bool has_entry(const struct api_request *request)
+{
+    return request->error != API_ERROR_UNAUTHORIZED && request->error != API_ERROR_BUDGET_SPENT &&
+           request->error != API_ERROR_NO_MATCH_LIMIT;
+}
+
+/* Those without a live credential or a budget stay out of the log; all others have an entry, in
+ * this order. */
 static void decide_all(struct batch *batch, const struct credentials *credentials)
 {
     for (size_t i = 0; i < batch->count; i++) {
@@ -56,6 +64,8 @@ static void decide_all(struct batch *batch, const struct credentials *credential
             api_refuse(&ticket->request, API_ERROR_INTERNAL, NULL, "it could not be carried out");
         else
             decide_request(batch->lane, ticket, credentials->result, row);
+        if (!has_entry(&ticket->request))
+            batch->logged_count--;
     }
 }
 
@@ -299,16 +309,52 @@ static enum batch_result answer_all(struct batch *batch)
     return log_broken_seals(batch, first) == CT_OK ? BATCH_DONE : BATCH_UNRELEASED;
 }
 
-static void answer_unauthorized(struct batch *batch)
+static void answer_without_entry(struct batch *batch)
 {
     struct lane *lane = batch->lane;
     for (size_t i = 0; i < batch->count; i++) {
-        if (batch->tickets[i]->request.error != API_ERROR_UNAUTHORIZED)
+        const struct api_request *request = &batch->tickets[i]->request;
+        if (has_entry(request))
             continue;
+        atomic_fetch_add(&lane->keeper->stats.errors[request->error], 1);
+        if (request->error != API_ERROR_UNAUTHORIZED) {
+            answer_refusal(&lane->out, batch->tickets[i]);
+            continue;
+        }
         atomic_fetch_add(&lane->keeper->stats.unauthorized, 1);
-        atomic_fetch_add(&lane->keeper->stats.errors[API_ERROR_UNAUTHORIZED], 1);
         strangers_note(&lane->keeper->strangers, batch->tickets[i]->message.peer);
         answer_error(&lane->out, batch->tickets[i], API_ERROR_UNAUTHORIZED, NULL);
+    }
+}
+
+/* ---- budgets --------------------------------------------------------------------------------- */
+
+/* After the commit. first: index of the batch's first entry; -1: it may have been committed. */
+static void settle_budgets(struct batch *batch, int64_t first)
+{
+    struct budget *budget = &batch->lane->keeper->budget;
+    for (size_t i = 0; i < batch->logged_count; i++) {
+        struct ticket *ticket = batch->logged[i];
+        const struct api_request *request = &ticket->request;
+        int64_t entry = first < 0 ? -1 : first + (int64_t)i;
+        struct budget_use use = {
+            request->state, request->candidates, request->unread, entry, entry, 1};
+        if (ticket->budget_day == 0 || request->error != API_ERROR_NONE)
+            continue;
+        budget_settle(budget, &request->identity, ticket->budget_day, &use, ct_now_ms());
+        ticket->budget_day = 0;
+    }
+}
+
+/* What is still put aside came to nothing. */
+static void release_budgets(struct batch *batch)
+{
+    struct budget *budget = &batch->lane->keeper->budget;
+    for (size_t i = 0; i < batch->count; i++) {
+        struct ticket *ticket = batch->tickets[i];
+        if (ticket->budget_day != 0)
+            budget_settle(budget, &ticket->request.identity, ticket->budget_day, NULL, ct_now_ms());
+        ticket->budget_day = 0;
     }
 }
 
@@ -345,7 +391,7 @@ static enum batch_result run_opened(struct batch *batch, const struct credential
     decide_all(batch, credentials);
     if (batch->logged_count == 0) {
         store_roll_back(lane->store);
-        answer_unauthorized(batch);
+        answer_without_entry(batch);
         return BATCH_DONE;
     }
     status = commit(batch);
@@ -362,9 +408,11 @@ static enum batch_result run_opened(struct batch *batch, const struct credential
             result = committed ? BATCH_DONE : BATCH_AGAIN;
         }
     }
+    if (result == BATCH_DONE || result == BATCH_UNKNOWN)
+        settle_budgets(batch, result == BATCH_DONE ? (int64_t)lane->batch->first : -1);
     if (result == BATCH_DONE) {
         result = answer_all(batch);
-        answer_unauthorized(batch);
+        answer_without_entry(batch);
     }
     return result;
 }
@@ -393,6 +441,7 @@ enum batch_result batch_run(struct lane *lane, struct ticket **tickets, size_t c
     result = status == CT_OK ? run_opened(&batch, &credentials) : result_of(&batch, status);
     if (status == CT_OK)
         lane_note_used(lane, batch.logged, batch.logged_count);
+    release_budgets(&batch);
     if (result != BATCH_DONE)
         ct_log(CT_LOG_WARNING, "a batch of %zu did not succeed: %s", count, batch.err.text);
 out:

@@ -181,8 +181,14 @@ void decide_request(struct lane *lane, struct ticket *ticket, const struct store
         return;
     if (ticket->message.idempotency_key != NULL)
         replay(lane, ticket, rows, row);
+    if (request->error != API_ERROR_NONE || request->replay.found)
+        return;
+    /* Last of what can refuse before the operation itself. What was done before is free. */
+    if (api_routes[request->operation].spends &&
+        !budget_reserve(&lane->keeper->budget, request, ct_now_ms(), &ticket->budget_day))
+        return;
     const struct api_handler *handler = api_handler_of(request->sql);
-    if (request->error == API_ERROR_NONE && !request->replay.found && handler->before != NULL)
+    if (handler->before != NULL)
         handler->before(&lane->context, request);
 }
 

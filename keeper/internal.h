@@ -5,6 +5,7 @@
 /* What the files of keeper/ share: one struct keeper and its parts. */
 
 #include "api/api.h"
+#include "keeper/budget.h"
 #include "keeper/chain.h"
 #include "keeper/keeper.h"
 #include "keeper/knowledge.h"
@@ -101,6 +102,7 @@ struct keeper {
     struct keeper_stats stats;
     struct keeper_view view;
     struct strangers strangers;
+    struct budget budget;
     struct lane lanes[KEEPER_LANES];
     pthread_t worker;
     bool worker_runs;
@@ -122,6 +124,8 @@ void link_send(struct keeper *keeper, const uint8_t boot[MESSAGE_BOOT_BYTES],
 /* Appends the answer of a refusal, or of anything else that has no entry, to out. */
 void answer_error(struct ct_buf *out, const struct ticket *ticket, enum api_error error,
                   const char *detail);
+/* The same as the request itself says it. */
+void answer_refusal(struct ct_buf *out, const struct ticket *ticket);
 /* The same for a whole list, sent at once; the tickets are freed. */
 void answer_list(struct keeper *keeper, struct ticket *list, enum api_error error);
 /* Appends the answer of a request that is committed. entry: index of its log entry. */

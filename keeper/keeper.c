@@ -19,6 +19,9 @@ static enum ct_status make(struct keeper *keeper, const struct keeper_options *o
     (void)pthread_mutex_init(&keeper->view.mutex, NULL);
     keeper->view.filled_ms = ct_mono_ms();
     strangers_init(&keeper->strangers);
+    budget_init(&keeper->budget,
+                &(struct budget_limits){options->trace_budget_account, options->trace_budget_agency,
+                                        options->trace_no_match_limit});
     keeper->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     keeper->exit_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (keeper->database == NULL || keeper->wake_fd < 0 || keeper->exit_fd < 0)
@@ -149,6 +152,7 @@ void keeper_stop(struct keeper *keeper)
         (void)close(keeper->exit_fd);
     (void)pthread_mutex_destroy(&keeper->view.mutex);
     (void)pthread_mutex_destroy(&keeper->strangers.mutex);
+    budget_free(&keeper->budget);
     free(keeper->database);
     free(keeper);
 }

@@ -18,8 +18,11 @@ struct keeper_options {
     unsigned batch_count;  /* requests in a batch, at most */
     unsigned batch_weight; /* rows plus look-ups in a batch, at most */
     unsigned queue_count;  /* requests waiting, at most; more get 503 overloaded */
-    double pi0;            /* prior probability that the firearm is not registered */
-    bool shared_user;      /* front and keeper run as one user: /readyz says so */
+    unsigned trace_budget_account; /* units that an account may spend on traces a day; 0: any */
+    unsigned trace_budget_agency;  /* the same of all accounts of an agency together */
+    unsigned trace_no_match_limit; /* traces of an account that may find nothing a day; 0: any */
+    double pi0;                    /* prior probability that the firearm is not registered */
+    bool shared_user;              /* front and keeper run as one user: /readyz says so */
 };
 
 /* Opens the keyring, connects and starts the threads. A database that does not answer is not an

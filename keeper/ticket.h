@@ -31,8 +31,9 @@ struct ticket {
     uint64_t credential;            /* hash of the Authorization header; 0 if none */
     uint64_t keys[TICKET_KEYS_MAX]; /* hashes of what no other request of the batch may touch */
     unsigned key_count;
-    bool repeats;   /* keys[0] is its Idempotency-Key, and another request with it runs */
-    bool in_flight; /* has waited for that as long as it may: to be refused, with an entry */
+    int64_t budget_day; /* one unit of the budget is put aside for it, of that day; 0: none */
+    bool repeats;       /* keys[0] is its Idempotency-Key, and another request with it runs */
+    bool in_flight;     /* has waited for that as long as it may: to be refused, with an entry */
 };
 
 /* Decodes a frame into a ticket. Takes nothing: frame is copied.

@@ -4,6 +4,7 @@
 #include "api/codes.h"
 #include "api/traces.h"
 #include "keeper/entry.h"
+#include "keeper/oversight.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -22,7 +23,7 @@
 #define COUNT_MS 1000
 #define MAINTAIN_MS 60000
 #define COMPLAIN_MS 10000
-#define WORKER_STEPS 6
+#define WORKER_STEPS 7
 
 struct worker {
     struct keeper *keeper;
@@ -270,6 +271,9 @@ static enum ct_status become_writer(struct worker *worker, struct ct_error *err)
             return CT_STALE;
         }
     }
+    /* Whoever wrote before writes no more: what it recorded of today is all there. */
+    if (status == CT_OK)
+        status = oversight_load(&keeper->budget, worker->store, err);
     if (status != CT_OK)
         return status;
     worker->is_writer = true;
@@ -405,6 +409,11 @@ static enum ct_status fill_step(struct worker *worker, struct ct_error *err)
     return fill(worker, err);
 }
 
+static enum ct_status record_findings(struct worker *worker, struct ct_error *err)
+{
+    return oversight_record(&worker->keeper->budget, worker->store, err);
+}
+
 static enum ct_status maintain(struct worker *worker, struct ct_error *err)
 {
     return call_plain(worker, API_SQL_maintain, NULL, err);
@@ -421,9 +430,11 @@ static enum ct_status log_last_minute(struct worker *worker, struct ct_error *er
 static enum ct_status work(struct worker *worker, struct ct_error *err)
 {
     static enum ct_status (*const steps[WORKER_STEPS])(struct worker *, struct ct_error *) = {
-        fill_step, store_signature, note_used, count_registered, maintain, log_last_minute,
+        fill_step, store_signature, note_used,       count_registered,
+        maintain,  log_last_minute, record_findings,
     };
-    static const int64_t every_ms[WORKER_STEPS] = {0, SIGN_MS, USED_MS, COUNT_MS, MAINTAIN_MS, 0};
+    static const int64_t every_ms[WORKER_STEPS] = {0,           SIGN_MS, USED_MS, COUNT_MS,
+                                                   MAINTAIN_MS, 0,       0};
     for (size_t i = 0; i < WORKER_STEPS; i++) {
         enum ct_status status =
             is_due(&worker->done_ms[i], every_ms[i]) ? steps[i](worker, err) : CT_OK;

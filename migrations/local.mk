@@ -58,4 +58,7 @@ nobase_dist_pkgdata_DATA += \
   migrations/verify/registry_opaque.sql \
   migrations/deploy/trace_versions.sql \
   migrations/revert/trace_versions.sql \
-  migrations/verify/trace_versions.sql
+  migrations/verify/trace_versions.sql \
+  migrations/deploy/finding.sql \
+  migrations/revert/finding.sql \
+  migrations/verify/finding.sql

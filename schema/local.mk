@@ -21,6 +21,7 @@ nobase_dist_pkgdata_DATA += \
   schema/similar.sql \
   schema/counts.sql \
   schema/disclosures.sql \
+  schema/oversight.sql \
   schema/background.sql \
   schema/init.sql \
   schema/grants.sql

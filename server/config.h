@@ -47,6 +47,9 @@ struct config {
     unsigned batch_count;
     unsigned batch_weight;
     unsigned queue_count;
+    unsigned trace_budget_account;
+    unsigned trace_budget_agency;
+    unsigned trace_no_match_limit;
     double pi0;
 
     char *text[CONFIG_OPTIONS_MAX]; /* each option as written, in the table's order; owned */

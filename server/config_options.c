@@ -44,6 +44,12 @@ const struct config_option config_options[] = {
      "rows and look-ups in one batch, at most"},
     {"keeper", "queue", CONFIG_INTEGER, AT(queue_count), "4096", 0, KEPT, 16, 65536,
      "requests that wait for a batch, at most"},
+    {"keeper", "trace_budget_account", CONFIG_INTEGER, AT(trace_budget_account), "1000", 0, KEPT, 0,
+     10000000, "units that one account may spend on traces a day, UTC; 0 for no limit"},
+    {"keeper", "trace_budget_agency", CONFIG_INTEGER, AT(trace_budget_agency), "10000", 0, KEPT, 0,
+     10000000, "units that all accounts of an agency may spend on traces a day; 0 for no limit"},
+    {"keeper", "trace_no_match_limit", CONFIG_INTEGER, AT(trace_no_match_limit), "50", 0, KEPT, 0,
+     10000000, "traces of one account a day that may find nothing; 0 for no limit"},
     {"keeper", "pi0", CONFIG_REAL, AT(pi0), "0.5", 0, KEPT, 0.001, 0.999,
      "prior probability that the firearm of a casing is not registered"},
 };

@@ -78,6 +78,9 @@ int main(int argc, char **argv)
         .batch_count = config.batch_count,
         .batch_weight = config.batch_weight,
         .queue_count = config.queue_count,
+        .trace_budget_account = config.trace_budget_account,
+        .trace_budget_agency = config.trace_budget_agency,
+        .trace_no_match_limit = config.trace_no_match_limit,
         .pi0 = config.pi0,
         .shared_user = argc > 1 && strcmp(argv[1], "--shared-user") == 0,
     };

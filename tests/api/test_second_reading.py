@@ -148,3 +148,7 @@ def test_confirmed_once_among_many(detective, people, agency, registry, sold):
         replies = list(pool.map(lambda client: client.call("POST", f"/v1/traces/{trace['id']}/disclosures",
                                                            {"reason": "agreed"}, expect=ANY), examiners))
     assert sorted(reply.status for reply in replies) == [201] + 5 * [409]
+
+
+def test_findings_are_listed(auditor):
+    assert isinstance(auditor.get("/v1/log/findings?limit=5")["data"], list)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 if HAVE_CMOCKA
 keeper_unit_tests = tests/unit/test_scheduler tests/unit/test_anchor tests/unit/test_strangers \
-  tests/unit/test_rows tests/unit/test_ticket tests/unit/test_code_blocks tests/unit/test_knowledge
+  tests/unit/test_rows tests/unit/test_budget tests/unit/test_ticket tests/unit/test_code_blocks tests/unit/test_knowledge
 check_PROGRAMS += $(keeper_unit_tests)
 TESTS += $(keeper_unit_tests)
 keeper_unit_libs = keeper/libkeeper.a api/libapi.a accesslog/libaccesslog.a auth/libauth.a \
@@ -9,6 +9,8 @@ keeper_unit_libs = keeper/libkeeper.a api/libapi.a accesslog/libaccesslog.a auth
   $(SODIUM_LIBS) $(OPENSSL_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS) -lm
 tests_unit_test_scheduler_SOURCES = tests/unit/test_scheduler.c
 tests_unit_test_scheduler_LDADD = $(keeper_unit_libs)
+tests_unit_test_budget_SOURCES = tests/unit/test_budget.c
+tests_unit_test_budget_LDADD = $(keeper_unit_libs)
 tests_unit_test_ticket_SOURCES = tests/unit/test_ticket.c
 tests_unit_test_ticket_LDADD = $(keeper_unit_libs)
 tests_unit_test_code_blocks_SOURCES = tests/unit/test_code_blocks.c

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 noinst_LIBRARIES += %D%/libmicrostamp.a
-%C%_libmicrostamp_a_SOURCES = %D%/microstamp.h %D%/internal.h %D%/r29.c %D%/reading.c \
-  %D%/matrix.c %D%/sum.c %D%/words.c %D%/search.c %D%/near.c %D%/rank.c
+%C%_libmicrostamp_a_SOURCES = %D%/microstamp.h %D%/words.h %D%/internal.h %D%/alphabet.c %D%/r29.c \
+  %D%/reading.c %D%/gear.c %D%/matrix.c %D%/views.c %D%/fuse.c %D%/evidence.c %D%/sum.c \
+  %D%/words.c %D%/search.c %D%/merge.c %D%/near.c %D%/lookups.c \
+  %D%/rank.c
 EXTRA_DIST += %D%/README.md

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The valid codes within two substitutions of a reading.
+/* The valid codes within two substitutions of a reading, of each view that counts.
  *
  * A code that differs in at most two positions i, j agrees with the reading at the other six, and
  * follows from them: so for every pair (i, j) and every choice of what the other six positions
@@ -68,8 +68,7 @@ static size_t count_codes(const uint32_t set[LENGTH], unsigned open)
     return total;
 }
 
-/* The positions that count as unread. */
-static unsigned open_positions(const uint32_t set[LENGTH])
+unsigned microstamp_near_open(const uint32_t set[LENGTH])
 {
     unsigned open = 0;
 
@@ -128,7 +127,7 @@ static bool is_valid_code(const struct microstamp_reading *reading,
     return microstamp_r29_is_valid(ret_code);
 }
 
-static enum microstamp_status add_from_table(const struct microstamp_evidence *evidence,
+static enum microstamp_status add_from_table(const struct microstamp_views *views,
                                              struct near *near, struct microstamp_words *words)
 {
     enum microstamp_status status;
@@ -150,7 +149,7 @@ static enum microstamp_status add_from_table(const struct microstamp_evidence *e
         if (!near->used[slot] || near->listed[slot])
             continue;
         word->code = near->code[slot];
-        word->likelihood = microstamp_evidence_likelihood(evidence, &word->code);
+        word->likelihood = microstamp_views_likelihood(views, &word->code);
         word->near = true;
         words->left -= word->likelihood;
         words->count++;
@@ -158,30 +157,58 @@ static enum microstamp_status add_from_table(const struct microstamp_evidence *e
     return MICROSTAMP_OK;
 }
 
-enum microstamp_status microstamp_near_add(const struct microstamp_evidence *evidence,
+/* All codes near to one view's reading, or none when they would not fit beside those of others. */
+static void insert_view(struct near *near, const uint32_t set[LENGTH])
+{
+    unsigned open = microstamp_near_open(set);
+
+    if (__builtin_popcount(open) > 2 ||
+        (near->count > 0 && near->count + count_codes(set, open) > MICROSTAMP_WORDS_NEAR_MAX))
+        return;
+    for (unsigned i = 0; i < LENGTH; i++) {
+        for (unsigned j = i + 1; j < LENGTH; j++) {
+            if ((open & ~(1u << i | 1u << j)) == 0)
+                insert_pair(near, set, i, j);
+        }
+    }
+}
+
+/* Whether an earlier view in the order has the same reading: rotations of the gear do. */
+static bool seen_before(const struct microstamp_views *views, unsigned rank)
+{
+    const struct microstamp_reading *reading = &views->evidence[views->order[rank]].reading;
+
+    for (unsigned other = 0; other < rank; other++) {
+        if (memcmp(&views->evidence[views->order[other]].reading, reading, sizeof(*reading)) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A view that explains less than this share of Z is no doubt worth having: its readings are of a
+ * part held the wrong way, and random words lie near to them. */
+#define VIEW_SHARE 0.01
+
+enum microstamp_status microstamp_near_add(const struct microstamp_views *views,
                                            struct microstamp_words *words)
 {
-    const uint32_t *set = evidence->reading.set;
     struct microstamp_code code;
     struct near near;
-    unsigned open;
 
-    if (words->count == 1 && is_valid_code(&evidence->reading, &code) &&
+    if (words->count == 1 && views->count == 1 &&
+        is_valid_code(&views->evidence[0].reading, &code) &&
         memcmp(&code, &words->word[0].code, sizeof(code)) == 0) {
         words->word[0].near = true;
         return MICROSTAMP_OK;
     }
-    open = open_positions(set);
-    if (__builtin_popcount(open) > 2)
-        return MICROSTAMP_OK;
     memset(near.used, 0, sizeof(near.used));
     memset(near.listed, 0, sizeof(near.listed));
     near.count = 0;
-    for (unsigned i = 0; i < LENGTH; i++) {
-        for (unsigned j = i + 1; j < LENGTH; j++) {
-            if ((open & ~(1u << i | 1u << j)) == 0)
-                insert_pair(&near, set, i, j);
-        }
+    for (unsigned rank = 0; rank < views->count; rank++) {
+        unsigned v = views->order[rank];
+
+        if (views->z[v] >= VIEW_SHARE * words->z && !seen_before(views, rank))
+            insert_view(&near, views->evidence[v].reading.set);
     }
-    return add_from_table(evidence, &near, words);
+    return near.count == 0 ? MICROSTAMP_OK : add_from_table(views, &near, words);
 }

@@ -8,64 +8,13 @@
 
 #include "microstamp/internal.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
-
-static const char alphabet[SIZE + 1] = "0123456789ACDEFGHJKMNPRTUVWXY";
 
 const uint8_t microstamp_r29_weight[LENGTH] = {1, 2, 4, 8, 16, 3, 6, 12};
 
 /* inverse[a] * a = 1 (mod 29); inverse[0] is never used. */
 static const uint8_t inverse[SIZE] = {0, 1,  15, 10, 22, 6,  5,  25, 11, 13, 3, 8,  17, 9, 27,
                                       2, 20, 12, 21, 26, 16, 18, 4,  24, 23, 7, 19, 14, 28};
-
-/* Folded look-alikes stand with the value of what they are folded to. 0 means none of the alphabet,
- * so that all other bytes need not be written down; the values are one higher. */
-static const uint8_t value_plus_one[256] = {
-    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
-    ['8'] = 9,  ['9'] = 10, ['A'] = 11, ['C'] = 12, ['D'] = 13, ['E'] = 14, ['F'] = 15, ['G'] = 16,
-    ['H'] = 17, ['J'] = 18, ['K'] = 19, ['M'] = 20, ['N'] = 21, ['P'] = 22, ['R'] = 23, ['T'] = 24,
-    ['U'] = 25, ['V'] = 26, ['W'] = 27, ['X'] = 28, ['Y'] = 29, ['a'] = 11, ['c'] = 12, ['d'] = 13,
-    ['e'] = 14, ['f'] = 15, ['g'] = 16, ['h'] = 17, ['j'] = 18, ['k'] = 19, ['m'] = 20, ['n'] = 21,
-    ['p'] = 22, ['r'] = 23, ['t'] = 24, ['u'] = 25, ['v'] = 26, ['w'] = 27, ['x'] = 28, ['y'] = 29,
-    ['B'] = 9,  ['I'] = 2,  ['L'] = 2,  ['O'] = 1,  ['Q'] = 1,  ['S'] = 6,  ['Z'] = 3,  ['b'] = 9,
-    ['i'] = 2,  ['l'] = 2,  ['o'] = 1,  ['q'] = 1,  ['s'] = 6,  ['z'] = 3,
-};
-
-int microstamp_r29_symbol(unsigned char byte)
-{
-    return (int)value_plus_one[byte] - 1;
-}
-
-char microstamp_r29_character(unsigned symbol)
-{
-    return alphabet[symbol];
-}
-
-void microstamp_error_set(struct microstamp_error *err, size_t offset, const char *format, ...)
-{
-    va_list args;
-
-    if (err == NULL)
-        return;
-    err->offset = offset;
-    va_start(args, format);
-    (void)vsnprintf(err->text, sizeof(err->text), format, args);
-    va_end(args);
-}
-
-void microstamp_error_found(struct microstamp_error *err, size_t offset, char found,
-                            const char *expected)
-{
-    if (found > ' ' && found <= '~')
-        microstamp_error_set(err, offset, "expected %s, found '%c'", expected, found);
-    else if (found == ' ')
-        microstamp_error_set(err, offset, "expected %s, found a space", expected);
-    else
-        microstamp_error_set(err, offset, "expected %s, found a byte outside of printable ASCII",
-                             expected);
-}
 
 enum microstamp_status microstamp_r29_parse(const char *text, size_t length,
                                             struct microstamp_code *ret_code,
@@ -100,7 +49,7 @@ enum microstamp_status microstamp_r29_parse(const char *text, size_t length,
 void microstamp_r29_canonical(const struct microstamp_code *code, char ret_text[9])
 {
     for (unsigned i = 0; i < LENGTH; i++)
-        ret_text[i] = alphabet[code->symbol[i]];
+        ret_text[i] = microstamp_character(MICROSTAMP_R29, code->symbol[i]);
     ret_text[LENGTH] = '\0';
 }
 

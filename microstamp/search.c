@@ -265,22 +265,39 @@ static enum microstamp_status take_word(struct microstamp_search *search, const 
     return MICROSTAMP_OK;
 }
 
-enum microstamp_status microstamp_search_run(const struct microstamp_evidence *evidence, size_t max,
-                                             struct microstamp_words *words)
+enum microstamp_status microstamp_search_open(struct microstamp_search **search,
+                                              const struct microstamp_evidence *evidence)
 {
     static const uint8_t nothing[CHOSEN] = {0};
     const struct choice start = {1.0, 0, 0};
-    struct microstamp_search *search = words->search;
-    enum microstamp_status status;
 
-    if (search == NULL)
-        search = words->search = calloc(1, sizeof(*search));
-    if (search == NULL)
+    if (*search == NULL)
+        *search = calloc(1, sizeof(**search));
+    if (*search == NULL)
         return MICROSTAMP_NO_MEMORY;
-    prepare(search, evidence);
-    status = push_next(search, &start, 0, -1, nothing);
-    while (status == MICROSTAMP_OK && search->count > 0 && words->count < max) {
-        struct node node = heap_pop(search);
+    prepare(*search, evidence);
+    return push_next(*search, &start, 0, -1, nothing);
+}
+
+double microstamp_search_peek(const struct microstamp_search *search)
+{
+    return search->count == 0 ? 0.0 : search->heap[0].best;
+}
+
+enum microstamp_status microstamp_search_next(struct microstamp_search *search,
+                                              struct microstamp_code *ret_code)
+{
+    struct node node = heap_pop(search);
+
+    return take_word(search, &node, ret_code);
+}
+
+enum microstamp_status microstamp_search_run(const struct microstamp_evidence *evidence, size_t max,
+                                             struct microstamp_words *words)
+{
+    enum microstamp_status status = microstamp_search_open(&words->search, evidence);
+
+    while (status == MICROSTAMP_OK && words->search->count > 0 && words->count < max) {
         struct microstamp_word *word;
 
         status = microstamp_words_reserve(words, 1);
@@ -288,7 +305,9 @@ enum microstamp_status microstamp_search_run(const struct microstamp_evidence *e
             break;
         word = &words->word[words->count];
         word->near = false;
-        status = take_word(search, &node, &word->code);
+        status = microstamp_search_next(words->search, &word->code);
+        if (status != MICROSTAMP_OK)
+            break;
         word->likelihood = microstamp_evidence_likelihood(evidence, &word->code);
         words->count++;
         words->left -= word->likelihood;

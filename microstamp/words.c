@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Which codes to look up for a reading: usually one that is plain, else a search. */
+/* Which codes to look up for a line: usually one that is plain, else a search. */
 
 #include "microstamp/internal.h"
 
@@ -62,15 +62,24 @@ static void guess_code(const struct microstamp_evidence *evidence, struct micros
     microstamp_r29_solve(ret_code, before_last, last);
 }
 
+double microstamp_views_likelihood(const struct microstamp_views *views,
+                                   const struct microstamp_code *code)
+{
+    double likelihood = 0.0;
+
+    for (unsigned v = 0; v < views->count; v++)
+        likelihood += views->weight[v] * microstamp_evidence_likelihood(&views->evidence[v], code);
+    return likelihood;
+}
+
 /* If all other codes together have less than 1/100 of the guessed code's likelihood, then it is
  * the best, and the search would stop after it. */
-static bool guess_suffices(const struct microstamp_evidence *evidence,
-                           struct microstamp_words *words)
+static bool guess_suffices(const struct microstamp_views *views, struct microstamp_words *words)
 {
     struct microstamp_word *word = &words->word[0];
 
-    guess_code(evidence, &word->code);
-    word->likelihood = microstamp_evidence_likelihood(evidence, &word->code);
+    guess_code(&views->evidence[views->order[0]], &word->code);
+    word->likelihood = microstamp_views_likelihood(views, &word->code);
     word->near = false;
     if (words->z - word->likelihood >= word->likelihood / 100.0)
         return false;
@@ -80,24 +89,47 @@ static bool guess_suffices(const struct microstamp_evidence *evidence,
     return true;
 }
 
-enum microstamp_status microstamp_words_find(const struct microstamp_evidence *evidence, size_t max,
-                                             struct microstamp_words *words)
+/* Z and the mean over all strings are sums, so they are weighted means over the views too. */
+static void sum_views(struct microstamp_views *views, struct microstamp_words *words)
 {
-    double total;
+    words->z = words->random_mean = 0.0;
+    for (unsigned v = 0; v < views->count; v++) {
+        double total;
+        unsigned at = v;
+
+        views->z[v] = views->weight[v] * microstamp_sum(&views->evidence[v], &total);
+        words->z += views->z[v];
+        words->random_mean += views->weight[v] * total / (MICROSTAMP_R29_WORDS * SIZE * SIZE);
+        for (; at > 0 && views->z[views->order[at - 1]] < views->z[v]; at--)
+            views->order[at] = views->order[at - 1];
+        views->order[at] = (uint8_t)v;
+    }
+}
+
+static enum microstamp_status find(struct microstamp_views *views, size_t max,
+                                   struct microstamp_words *words)
+{
     enum microstamp_status status;
 
     if (max == 0 || max > MICROSTAMP_WORDS_MAX)
         max = MICROSTAMP_WORDS_MAX;
-    words->count = 0;
+    words->count = words->best_count = 0;
     words->complete = false;
-    words->z = words->left = microstamp_sum(evidence, &total);
-    words->random_mean = total / (MICROSTAMP_R29_WORDS * SIZE * SIZE);
+    sum_views(views, words);
+    words->left = words->z;
     status = microstamp_words_reserve(words, 1);
-    if (status == MICROSTAMP_OK && !guess_suffices(evidence, words))
-        status = microstamp_search_run(evidence, max, words);
-    words->best_count = words->count;
+    if (status == MICROSTAMP_OK) {
+        if (guess_suffices(views, words)) {
+            words->best_count = 1;
+        } else if (views->count == 1) {
+            status = microstamp_search_run(views->evidence, max, words);
+            words->best_count = words->count;
+        } else {
+            status = microstamp_merge_run(views, max, words);
+        }
+    }
     if (status == MICROSTAMP_OK)
-        status = microstamp_near_add(evidence, words);
+        status = microstamp_near_add(views, words);
     if (status != MICROSTAMP_OK)
         words->count = words->best_count = 0;
     /* Both are sums of the same terms in another order: below zero is rounding. */
@@ -106,11 +138,36 @@ enum microstamp_status microstamp_words_find(const struct microstamp_evidence *e
     return status;
 }
 
+enum microstamp_status microstamp_words_find(const struct microstamp_evidence *evidence, size_t max,
+                                             struct microstamp_words *words)
+{
+    static const double one = 1.0;
+    struct microstamp_views views;
+
+    /* Not initialised as a whole: the room for many views is not for one to pay. */
+    views.evidence = evidence;
+    views.weight = &one;
+    views.count = 1;
+    return find(&views, max, words);
+}
+
+enum microstamp_status microstamp_line_find(const struct microstamp_line *line, size_t max,
+                                            struct microstamp_words *words)
+{
+    struct microstamp_views views;
+
+    views.evidence = line->evidence;
+    views.weight = line->weight;
+    views.count = line->count;
+    return find(&views, max, words);
+}
+
 void microstamp_words_free(struct microstamp_words *words)
 {
     if (words == NULL)
         return;
     free(words->word);
     microstamp_search_free(words->search);
+    microstamp_merge_free(words->merge);
     *words = (struct microstamp_words){0};
 }

@@ -73,7 +73,9 @@ struct microstamp_pattern {
  *
  *     exp(log_scale) * sum over views of weight[v] * likelihood of the code under view v.
  *
- * weight is the view's prior times what is common to all codes under it. log_scale is 0 for one
+ * weight is the view's prior times what is common to all codes under it. Views of several parts
+ * combine; of more than MICROSTAMP_VIEWS_MAX combinations, those are kept that explain most: weight
+ * times Z (OPAQUE: times the mean over all strings), part by part. log_scale is 0 for one
  * observation; it keeps many casings from running out of double's range, and cancels wherever
  * likelihoods of one line are compared. z and random_mean of struct microstamp_words leave it out.
  * Set to zero before its first use; may be used again, and then keeps its memory. */
@@ -83,12 +85,11 @@ struct microstamp_line {
     unsigned length;
     unsigned count; /* of views: 1 to MICROSTAMP_VIEWS_MAX */
     double log_scale;
-    double weight[MICROSTAMP_VIEWS_MAX];  /* falling */
+    double weight[MICROSTAMP_VIEWS_MAX];
     struct microstamp_evidence *evidence; /* R29: one for each view */
     struct microstamp_pattern *pattern;   /* OPAQUE: one for each view */
     unsigned evidence_capacity;           /* private, as the next */
     unsigned pattern_capacity;
-    void *scratch;
 };
 
 /* Fuses observations of one alphabet and length through what the pin presents.

@@ -12,7 +12,7 @@
 #include "api/statements.h"
 #include "auth/auth.h"
 #include "base/base.h"
-#include "microstamp/microstamp.h"
+#include "microstamp/words.h"
 #include "store/store.h"
 
 #define API_SOFTWARE "casetrace " API_VERSION

@@ -2,7 +2,7 @@
 /* Readings and codes as text: nothing crashes, failures point into the text, and what was accepted
  * goes on into the search, whose results keep their promises. */
 
-#include "microstamp/microstamp.h"
+#include "microstamp/words.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +50,7 @@ static void check_search(const struct microstamp_reading *reading)
 {
     struct microstamp_evidence evidence;
     struct microstamp_hit hit = {0, 1.0};
-    struct microstamp_ranked ranked;
+    struct microstamp_ranked_hit ranked;
     struct microstamp_ranking ranking;
     char agreement[9];
 

@@ -2,7 +2,8 @@
 microstamp_unit_tests = tests/unit/test_microstamp_code tests/unit/test_microstamp_reading \
   tests/unit/test_microstamp_words tests/unit/test_microstamp_rank \
   tests/unit/test_microstamp_reference tests/unit/test_microstamp_sample \
-  tests/unit/test_microstamp_memory
+  tests/unit/test_microstamp_memory tests/unit/test_microstamp_matrix \
+  tests/unit/test_microstamp_views
 check_PROGRAMS += $(microstamp_unit_tests)
 TESTS += $(microstamp_unit_tests)
 microstamp_unit_libs = microstamp/libmicrostamp.a $(CMOCKA_LIBS) -lm
@@ -19,7 +20,11 @@ tests_unit_test_microstamp_reference_SOURCES = tests/unit/test_microstamp_refere
 tests_unit_test_microstamp_reference_LDADD = $(microstamp_unit_libs)
 tests_unit_test_microstamp_sample_SOURCES = tests/unit/test_microstamp_sample.c
 tests_unit_test_microstamp_sample_LDADD = $(microstamp_unit_libs) $(JANSSON_LIBS)
+tests_unit_test_microstamp_matrix_SOURCES = tests/unit/test_microstamp_matrix.c
+tests_unit_test_microstamp_matrix_LDADD = $(microstamp_unit_libs)
+tests_unit_test_microstamp_views_SOURCES = tests/unit/test_microstamp_views.c
+tests_unit_test_microstamp_views_LDADD = $(microstamp_unit_libs)
 tests_unit_test_microstamp_memory_SOURCES = tests/unit/test_microstamp_memory.c
-tests_unit_test_microstamp_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc,--wrap=reallocarray
+tests_unit_test_microstamp_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc,--wrap=malloc,--wrap=reallocarray
 tests_unit_test_microstamp_memory_LDADD = $(microstamp_unit_libs)
 EXTRA_DIST += tests/property/microstamp_reference.py tests/property/microstamp_reference.txt

@@ -8,7 +8,7 @@
 /* What came of a reading. place is where the registry's first code is ranked, or -1. */
 struct outcome {
     struct microstamp_ranking ranking;
-    struct microstamp_ranked best;
+    struct microstamp_ranked_hit best;
     size_t hits;
     int place;
 };
@@ -50,7 +50,7 @@ static struct outcome trace(const struct microstamp_matrix *matrix,
                             double registered)
 {
     static struct microstamp_hit hits[REGISTRY];
-    static struct microstamp_ranked ranked[REGISTRY];
+    static struct microstamp_ranked_hit ranked[REGISTRY];
     struct microstamp_words words = {0};
     struct microstamp_evidence evidence;
     struct outcome outcome = {.place = -1};
@@ -123,7 +123,7 @@ static struct microstamp_reading spoil(uint64_t *random, const struct microstamp
         unsigned other;
 
         i = (start + 3 * k) % LENGTH;
-        confusable = matrix->confusable[code->symbol[i]];
+        confusable = (uint32_t)matrix->confusable[code->symbol[i]];
         other = (code->symbol[i] + 1 + random_below(random, SIZE - 1)) % SIZE;
         if (k < kind->unread)
             reading.set[i] = ALL_SYMBOLS;

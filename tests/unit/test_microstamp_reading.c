@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Readings, the confusion matrix, evidence, agreement. */
+/* Observations: text, weights, gear; evidence, agreement. */
 
 #include "tests/unit/test_microstamp_support.h"
 
@@ -55,78 +55,177 @@ static void test_reading_that_is_wrong(void **state)
                          "of printable ASCII");
 }
 
-static void test_rows_sum_to_one(void **state)
+/* 'OPAQUE' folds nothing and takes 4 to 12 positions. */
+static void test_opaque_observation(void **state)
 {
-    const struct microstamp_matrix *matrix = *state;
+    struct microstamp_observation observation = observation_from(MICROSTAMP_OPAQUE, "B1 l-?[OQ0]z");
+    struct microstamp_error err;
 
-    assert_string_equal(microstamp_matrix_name(matrix), "default-1");
-    for (unsigned t = 0; t < SIZE; t++) {
-        double sum = 0.0;
-
-        for (unsigned r = 0; r < SIZE; r++) {
-            assert_true(microstamp_matrix_probability(matrix, t, r) > 0.0);
-            sum += microstamp_matrix_probability(matrix, t, r);
-        }
-        assert_near(sum, 1.0, 1e-14);
-        assert_near(microstamp_matrix_probability(matrix, t, t), 0.98, 1e-15);
-    }
+    (void)state;
+    assert_int_equal(observation.length, 6);
+    assert_true(observation.position[0].set == UINT64_C(1) << 11);
+    assert_true(observation.position[2].set == UINT64_C(1) << 21);
+    assert_false(observation.position[3].read);
+    assert_true(observation.position[4].set ==
+                (UINT64_C(1) << 24 | UINT64_C(1) << 26 | UINT64_C(1)));
+    assert_true(observation.position[5].set == UINT64_C(1) << 35);
+    assert_int_equal(microstamp_observation_parse(MICROSTAMP_OPAQUE, "A1C", 3, &observation, &err),
+                     MICROSTAMP_BAD_INPUT);
+    assert_int_equal(err.offset, 3);
+    assert_string_equal(err.text, "expected 4 positions or more, found only 3");
+    assert_int_equal(
+        microstamp_observation_parse(MICROSTAMP_OPAQUE, "0123456789ABC", 13, &observation, &err),
+        MICROSTAMP_BAD_INPUT);
+    assert_int_equal(err.offset, 12);
+    assert_string_equal(err.text, "expected the end after 12 positions");
+    assert_int_equal(observation.length, 6);
 }
 
-static double read_as(const struct microstamp_matrix *matrix, char t, char r)
+static void test_weights(void **state)
 {
-    return microstamp_matrix_probability(matrix, (unsigned)microstamp_r29_symbol((unsigned char)t),
-                                         (unsigned)microstamp_r29_symbol((unsigned char)r));
+    struct microstamp_observation observation;
+    const struct microstamp_position *position = &observation.position[3];
+    const double weights[] = {0.5, 0.25, 0.15};
+
+    (void)state;
+    microstamp_observation_clear(MICROSTAMP_R29, LENGTH, &observation);
+    assert_false(position->read);
+    /* O folds to 0 and adds to it; 0.1 is spread over the 27 others, less than 1/29 for each. */
+    assert_int_equal(microstamp_observation_weigh(&observation, 3, "O40", weights, 3, NULL),
+                     MICROSTAMP_OK);
+    assert_true(position->read && position->weighed);
+    assert_true(position->set == (1u << 4 | 1u));
+    assert_near(position->weight[0], 0.65, 1e-14);
+    assert_near(position->weight[4], 0.25, 1e-14);
+    assert_near(position->weight[28], 0.1 / 27, 1e-14);
+    /* "It is not a 4": 0.99/28 is more than 1/29. */
+    assert_int_equal(
+        microstamp_observation_weigh(&observation, 3, "4", (const double[]){0.01}, 1, NULL),
+        MICROSTAMP_OK);
+    assert_true(position->set == (ALL_SYMBOLS & ~(1u << 4)));
+    /* All of it on one character: that was read. */
+    assert_int_equal(
+        microstamp_observation_weigh(&observation, 3, "4", (const double[]){1.0}, 1, NULL),
+        MICROSTAMP_OK);
+    assert_false(position->weighed);
+    assert_true(position->set == 1u << 4);
+    assert_int_equal(microstamp_observation_weigh(&observation, 3, "", NULL, 0, NULL),
+                     MICROSTAMP_OK);
+    assert_false(position->read);
+    /* In OPAQUE, O and 0 are two characters. */
+    microstamp_observation_clear(MICROSTAMP_OPAQUE, 5, &observation);
+    assert_int_equal(microstamp_observation_weigh(&observation, 3, "O40", weights, 3, NULL),
+                     MICROSTAMP_OK);
+    assert_near(position->weight[24], 0.5, 1e-14);
+    assert_near(position->weight[0], 0.15, 1e-14);
+    assert_near(position->weight[1], 0.1 / 33, 1e-14);
 }
 
-/* By hand from the groups: 7 stands in 1IL7T and 7TY, so it is confused with 1, T and Y; of 0D and
- * 0OQD only D is left for 0; 9 stands in no group; Z drops out of 2Z, so 2 is alone. */
-static void test_matrix_by_hand(void **state)
+/* Ten times 0.1 is not 1 in binary, and must do. */
+static void test_weights_that_round(void **state)
 {
-    const struct microstamp_matrix *matrix = *state;
+    double weights[SIZE];
+    struct microstamp_observation observation;
 
-    assert_near(read_as(matrix, '7', '1'), 0.016 / 3, 1e-14);
-    assert_near(read_as(matrix, '7', 'T'), 0.016 / 3, 1e-14);
-    assert_near(read_as(matrix, '7', 'Y'), 0.016 / 3, 1e-14);
-    assert_near(read_as(matrix, '7', '4'), 0.004 / 25, 1e-14);
-    assert_near(read_as(matrix, '0', 'D'), 0.016, 1e-14);
-    assert_near(read_as(matrix, '0', 'A'), 0.004 / 27, 1e-14);
-    assert_near(read_as(matrix, '9', 'A'), 0.02 / 28, 1e-14);
-    assert_near(read_as(matrix, '2', '5'), 0.02 / 28, 1e-14);
-    assert_near(read_as(matrix, 'N', 'M'), 0.008, 1e-14);
-    assert_near(read_as(matrix, 'N', 'H'), 0.008, 1e-14);
-    assert_near(read_as(matrix, 'M', 'N'), 0.016, 1e-14);
+    (void)state;
+    microstamp_observation_clear(MICROSTAMP_R29, LENGTH, &observation);
+    for (unsigned i = 0; i < 10; i++)
+        weights[i] = 0.1;
+    assert_int_equal(microstamp_observation_weigh(&observation, 0, "0123456789", weights, 10, NULL),
+                     MICROSTAMP_OK);
+    assert_true(observation.position[0].weight[28] < 1e-15);
+    for (unsigned i = 0; i < SIZE; i++)
+        weights[i] = 1.0 / SIZE;
+    assert_int_equal(microstamp_observation_weigh(&observation, 0, "0123456789ACDEFGHJKMNPRTUVWXY",
+                                                  weights, SIZE, NULL),
+                     MICROSTAMP_OK);
+    assert_false(observation.position[0].read);
 }
 
-static void test_another_matrix(void **state)
+static void assert_weigh_fails(const char *characters, const double *weights, size_t offset,
+                               const char *message)
 {
-    const struct microstamp_matrix *standard = *state;
-    struct microstamp_matrix *matrix = NULL;
-    double probability[SIZE][SIZE];
-    char name[65] = "";
+    struct microstamp_observation observation = observation_from(MICROSTAMP_R29, "4H7K2M9X");
+    struct microstamp_error err;
 
-    memcpy(probability, standard->probability, sizeof(probability));
-    /* A lost stroke: E is read as F more often than F as E. */
-    probability[13][14] += 0.01;
-    probability[13][13] -= 0.01;
-    assert_int_equal(microstamp_matrix_make("range-7", probability, &matrix), MICROSTAMP_OK);
-    assert_string_equal(microstamp_matrix_name(matrix), "range-7");
-    assert_near(read_as(matrix, 'E', 'F'), 0.026, 1e-14);
-    assert_near(read_as(matrix, 'F', 'E'), 0.016, 1e-14);
-    microstamp_matrix_free(matrix);
+    assert_int_equal(microstamp_observation_weigh(&observation, 0, characters, weights,
+                                                  strlen(characters), &err),
+                     MICROSTAMP_BAD_INPUT);
+    assert_int_equal(err.offset, offset);
+    assert_string_equal(err.text, message);
+    assert_true(observation.position[0].set == 1u << 4);
+}
 
-    matrix = NULL;
-    assert_int_equal(microstamp_matrix_make("", probability, &matrix), MICROSTAMP_BAD_INPUT);
-    memset(name, 'a', 64);
-    assert_int_equal(microstamp_matrix_make(name, probability, &matrix), MICROSTAMP_BAD_INPUT);
-    probability[0][0] += 1e-6;
-    assert_int_equal(microstamp_matrix_make("sum", probability, &matrix), MICROSTAMP_BAD_INPUT);
-    probability[0][0] = NAN;
-    assert_int_equal(microstamp_matrix_make("nan", probability, &matrix), MICROSTAMP_BAD_INPUT);
-    memcpy(probability, standard->probability, sizeof(probability));
-    probability[3][3] += probability[3][4];
-    probability[3][4] = 0.0;
-    assert_int_equal(microstamp_matrix_make("zero", probability, &matrix), MICROSTAMP_BAD_INPUT);
-    assert_null(matrix);
+static void test_weights_that_are_wrong(void **state)
+{
+    static const char over[] = "expected a weight over 0 and up to 1";
+    double all[SIZE];
+
+    (void)state;
+    for (unsigned i = 0; i < SIZE; i++)
+        all[i] = 0.9 / SIZE;
+    assert_weigh_fails("4A", (const double[]){0.5, 0.0}, 1, over);
+    assert_weigh_fails("4A", (const double[]){-0.1, 0.5}, 0, over);
+    assert_weigh_fails("4A", (const double[]){0.1, 1.5}, 1, over);
+    assert_weigh_fails("4A", (const double[]){0.1, (double)NAN}, 1, over);
+    assert_weigh_fails("4A", (const double[]){(double)INFINITY, 0.1}, 0, over);
+    assert_weigh_fails("4A", (const double[]){0.5, 0.6}, 2,
+                       "expected weights that sum to 1 or less");
+    assert_weigh_fails("4?", (const double[]){0.5, 0.5}, 1,
+                       "expected a letter or digit of the code, found '?'");
+    assert_weigh_fails("0123456789ACDEFGHJKMNPRTUVWXY", all, SIZE,
+                       "expected weights that sum to 1, as every character is listed");
+}
+
+static void test_gear(void **state)
+{
+    static const char text[] = "10100 01??1 ????? 00000-11100 00111 01010 1?0?1";
+    struct microstamp_observation observation = observation_from(MICROSTAMP_R29, "????????");
+    double p[SIZE];
+    uint64_t best;
+
+    (void)state;
+    assert_int_equal(microstamp_observation_gear(&observation, text, strlen(text), NULL),
+                     MICROSTAMP_OK);
+    assert_true(microstamp_gear_sector(&observation, 0, p, &best));
+    assert_true(best == 1u << 20);
+    assert_near(p[20], pow(0.98, 5), 1e-14);
+    assert_near(p[21], pow(0.98, 4) * 0.02, 1e-14);
+    assert_near(p[11], 0.02 * 0.02 * 0.02 * 0.02 * 0.02, 1e-14); /* 01011: all five wrong */
+    /* 01??1 is 9, 11, 13 or 15. */
+    assert_true(microstamp_gear_sector(&observation, 1, p, &best));
+    assert_true(best == (1u << 9 | 1u << 11 | 1u << 13 | 1u << 15));
+    assert_near(p[13], pow(0.98, 3), 1e-14);
+    assert_near(p[28], pow(0.98, 1) * 0.02 * 0.02, 1e-14); /* 11100: two of three wrong */
+    assert_false(microstamp_gear_sector(&observation, 2, p, &best));
+}
+
+static void assert_gear_fails(const char *text, size_t offset, const char *message)
+{
+    struct microstamp_observation observation = observation_from(MICROSTAMP_R29, "????????");
+    struct microstamp_error err;
+
+    assert_int_equal(microstamp_observation_gear(&observation, text, strlen(text), &err),
+                     MICROSTAMP_BAD_INPUT);
+    assert_int_equal(err.offset, offset);
+    assert_string_equal(err.text, message);
+    assert_false(observation.has_gear);
+}
+
+static void test_gear_that_is_wrong(void **state)
+{
+    struct microstamp_observation observation = observation_from(MICROSTAMP_OPAQUE, "????????");
+    struct microstamp_error err;
+
+    (void)state;
+    assert_gear_fails("", 0, "expected 40 teeth, found only 0");
+    assert_gear_fails("10100 0112", 9, "expected a tooth as '1', '0' or '?', found '2'");
+    assert_gear_fails("00000 00000 00000 00000 00000 00000 00000 0000", 46,
+                      "expected 40 teeth, found only 39");
+    assert_gear_fails("00000 00000 00000 00000 00000 00000 00000 000000", 47,
+                      "expected the end after 40 teeth");
+    assert_int_equal(microstamp_observation_gear(&observation, "1", 1, &err), MICROSTAMP_BAD_INPUT);
+    assert_string_equal(err.text, "expected no gear: only R29-8 codes have one");
 }
 
 static void test_evidence(void **state)
@@ -194,9 +293,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reading),
         cmocka_unit_test(test_reading_that_is_wrong),
-        cmocka_unit_test(test_rows_sum_to_one),
-        cmocka_unit_test(test_matrix_by_hand),
-        cmocka_unit_test(test_another_matrix),
+        cmocka_unit_test(test_opaque_observation),
+        cmocka_unit_test(test_weights),
+        cmocka_unit_test(test_weights_that_round),
+        cmocka_unit_test(test_weights_that_are_wrong),
+        cmocka_unit_test(test_gear),
+        cmocka_unit_test(test_gear_that_is_wrong),
         cmocka_unit_test(test_evidence),
         cmocka_unit_test(test_transform_of_a_choice),
         cmocka_unit_test(test_agreement),

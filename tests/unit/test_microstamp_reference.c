@@ -73,7 +73,7 @@ static void look_up(const struct registry *registry, const struct microstamp_wor
 }
 
 static void compare_hits(FILE *file, const struct microstamp_words *words,
-                         const struct microstamp_hit *hits, const struct microstamp_ranked *ranked,
+                         const struct microstamp_hit *hits, const struct microstamp_ranked_hit *ranked,
                          size_t count)
 {
     struct {
@@ -112,7 +112,7 @@ static void compare_case(FILE *file, const struct microstamp_matrix *matrix,
     struct microstamp_reading reading = reading_from(expected->reading);
     struct microstamp_evidence evidence;
     struct microstamp_hit hits[REGISTRY_MAX];
-    struct microstamp_ranked ranked[REGISTRY_MAX];
+    struct microstamp_ranked_hit ranked[REGISTRY_MAX];
     struct microstamp_ranking ranking;
     size_t count;
 

@@ -60,7 +60,7 @@ static void check_casing(const struct microstamp_matrix *matrix, json_t *casing,
     struct microstamp_reading reading = reading_from(text);
     struct microstamp_evidence evidence;
     struct microstamp_hit hits[16];
-    struct microstamp_ranked ranked[16];
+    struct microstamp_ranked_hit ranked[16];
     struct microstamp_ranking ranking;
     const struct firearm *found[16], *best;
     size_t count = 0;

@@ -78,6 +78,47 @@ static inline struct microstamp_reading reading_from(const char *text)
     return reading;
 }
 
+static inline struct microstamp_observation observation_from(enum microstamp_alphabet alphabet,
+                                                             const char *text)
+{
+    struct microstamp_observation observation = {0};
+
+    assert_int_equal(microstamp_observation_parse(alphabet, text, strlen(text), &observation, NULL),
+                     MICROSTAMP_OK);
+    return observation;
+}
+
+/* The teeth that go with a code. */
+static inline void gear_of(const struct microstamp_code *code, char ret_gear[41])
+{
+    for (unsigned i = 0; i < LENGTH; i++) {
+        for (unsigned k = 0; k < 5; k++)
+            ret_gear[5 * i + k] = (code->symbol[i] >> (4 - k) & 1u) != 0 ? '1' : '0';
+    }
+    ret_gear[40] = '\0';
+}
+
+/* Z by its definition: one position after the other, over the two check sums. */
+static inline double plain_z(const struct microstamp_evidence *evidence)
+{
+    double(*sum)[SIZE][SIZE] = calloc(LENGTH + 1, sizeof(*sum)), z;
+
+    assert_non_null(sum);
+    sum[0][0][0] = 1.0;
+    for (unsigned i = 0; i < LENGTH; i++) {
+        for (unsigned s0 = 0; s0 < SIZE; s0++) {
+            for (unsigned s1 = 0; s1 < SIZE; s1++) {
+                for (unsigned t = 0; t < SIZE; t++)
+                    sum[i + 1][(s0 + t) % SIZE][(s1 + (t << i)) % SIZE] +=
+                        sum[i][s0][s1] * microstamp_evidence_row(evidence, i)->p[t];
+            }
+        }
+    }
+    z = sum[LENGTH][0][0];
+    free(sum);
+    return z;
+}
+
 /* Opens a file of the source tree: make check tells where that is, else it is the current folder.
  */
 static inline FILE *open_source_file(const char *path)

@@ -261,15 +261,17 @@ double microstamp_matrix_probability(const struct microstamp_matrix *matrix,
 
 /* ---- serial numbers of recovered parts --------------------------------------------------- */
 
-#define MICROSTAMP_SERIAL_MAX 24 /* positions of a serial number */
+#define MICROSTAMP_SERIAL_MAX 24          /* positions of a pattern */
+#define MICROSTAMP_SERIAL_RUN UINT64_MAX /* in place of a set: any number of characters */
 
 /* What can be seen of a serial number that was ground off. */
 struct microstamp_serial {
     unsigned length;                     /* positions, 1 to MICROSTAMP_SERIAL_MAX */
-    uint64_t set[MICROSTAMP_SERIAL_MAX]; /* bit s: symbol s of OPAQUE; 0: illegible */
+    uint64_t set[MICROSTAMP_SERIAL_MAX]; /* bit s: symbol s of OPAQUE; 0: illegible; or RUN */
 };
 
-/* Reads a pattern of letters, digits, '?' and choices [..]; spaces, '-', '.' and '/' are ignored.
+/* Reads a pattern of letters, digits, '?' (one illegible), choices [..] and '*' (nobody knows how
+ * many illegible); spaces, '-', '.' and '/' are ignored. "AB1?34", "AB*34".
  * text: length bytes, need not end in NUL, may hold anything.
  * Errors:  MICROSTAMP_BAD_INPUT with *err filled (err may be NULL); *ret_serial untouched.
  * Threads: any. */
@@ -278,7 +280,8 @@ microstamp_serial_parse(const char *text, size_t length, struct microstamp_seria
                         struct microstamp_error *err);
 
 /* How much better a recorded serial number explains the pattern than one at random would: a
- * likelihood ratio, over 0, for struct microstamp_candidate's factor. 1 if recorded is NULL.
+ * likelihood ratio for struct microstamp_candidate's factor. 1 if recorded is NULL; never below
+ * 0.01, whatever disagrees, since parts are exchanged and numbers recorded wrongly.
  * recorded: as recorded, NUL-terminated; what the pattern ignores is ignored. Threads: any. */
 double microstamp_serial_ratio(const struct microstamp_matrix *matrix,
                                const struct microstamp_serial *serial, const char *recorded);
@@ -360,6 +363,7 @@ struct microstamp_lookup {
     char text[MICROSTAMP_TEXT]; /* canonical */
     double likelihood;          /* of the best line that asks for it, relative to that line's best;
                                    1 at most, for telling leads from the rest */
+    double expected_rows;       /* how many codes a half is expected to find, by the frequencies */
 };
 
 /* Says what to look up in the registry for all marks that were added, each code once, the best
@@ -370,6 +374,10 @@ struct microstamp_lookup {
 MICROSTAMP_MUST_CHECK enum microstamp_status
 microstamp_examination_plan(struct microstamp_examination *examination, size_t max,
                             const struct microstamp_lookup **ret_lookups, size_t *ret_count);
+
+/* Says that a look-up found more than the caller took (a half that is very common): what was not
+ * taken then counts as unlisted. Between plan and resolve. lookup: index into the look-ups. */
+void microstamp_examination_overflowed(struct microstamp_examination *examination, size_t lookup);
 
 /* ---- what was found, and what it means --------------------------------------------------- */
 
@@ -390,8 +398,10 @@ struct microstamp_recorded {
 struct microstamp_candidate {
     const struct microstamp_recorded *mark;
     size_t mark_count;
-    double factor[MICROSTAMP_SPECIMENS_MAX]; /* by specimen: caliber, shipping, serial number; over
-                                                0, and 1 if nothing is known */
+    /* By specimen: caliber, shipping, serial number; over 0, and 1 if nothing is known. Over a group
+     * of specimens those above 1 multiply; of those below 1 the least counts, once: three casings
+     * that disagree with a recorded caliber are one disagreement. */
+    double factor[MICROSTAMP_SPECIMENS_MAX];
 };
 
 enum microstamp_state {
@@ -404,7 +414,8 @@ enum microstamp_state {
 /* One candidate of one group. */
 struct microstamp_ranked {
     size_t candidate; /* index into the candidates as given */
-    size_t recorded;  /* index into its marks: the one that explains `mark` */
+    size_t recorded;  /* index into its marks: the one that explains `mark`. SIZE_MAX: none of its
+                         marks is where the specimens' marks are */
     unsigned mark;    /* the group's mark that speaks for it most */
     double ratio;     /* likelihood ratio against not registered */
     double posterior;
@@ -459,6 +470,15 @@ const char *microstamp_state_name(enum microstamp_state state);
 void microstamp_examination_agreement(const struct microstamp_examination *examination,
                                       unsigned mark, const struct microstamp_recorded *recorded,
                                       char ret_text[MICROSTAMP_TEXT]);
+
+/* How much one mark (with all others of its placement in the group) speaks for a candidate: log10
+ * of the likelihood ratio against not registered, records aside but for the mark's own factor. 0 if
+ * the candidate has no mark there. Marks that speak strongly for and against one candidate disagree.
+ * ranked: index into the group's ranked. mark: number of a mark.
+ * ret_recorded: the candidate's mark that it was held against, or SIZE_MAX. */
+double microstamp_examination_support(const struct microstamp_examination *examination,
+                                      size_t group, size_t ranked, unsigned mark,
+                                      size_t *ret_recorded);
 
 /* A position that is worth another look. */
 struct microstamp_next {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* From what the registry holds to posteriors and the state of the answer. */
 
-#include "microstamp/internal.h"
+#include "microstamp/exam.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -40,7 +40,7 @@ static double chance_matches(const struct microstamp_words *words, size_t best, 
 
 static int compare_ranked(const void *a, const void *b)
 {
-    const struct microstamp_ranked *x = a, *y = b;
+    const struct microstamp_ranked_hit *x = a, *y = b;
 
     if (x->likelihood != y->likelihood)
         return x->likelihood > y->likelihood ? -1 : 1;
@@ -52,10 +52,10 @@ static double characters(double ratio)
     return log(ratio) / log(SIZE);
 }
 
-static enum microstamp_state decide(const struct microstamp_ranking *ranking, bool any_near,
-                                    double best_posterior)
+enum microstamp_state microstamp_state_decide(const struct microstamp_ranking *ranking,
+                                              bool any_near, double best_posterior)
 {
-    if (ranking->reading_characters < INSUFFICIENT_CHARACTERS)
+    if (fmax(ranking->reading_characters, ranking->effective_characters) < INSUFFICIENT_CHARACTERS)
         return MICROSTAMP_INSUFFICIENT;
     if (ranking->not_registered >= NO_MATCH_PROBABILITY && !any_near)
         return MICROSTAMP_NO_MATCH;
@@ -69,7 +69,8 @@ static enum microstamp_state decide(const struct microstamp_ranking *ranking, bo
  * with that prior, so (1 - pi0) * left / 29^6, whatever N. */
 void microstamp_rank(const struct microstamp_words *words, const struct microstamp_hit *hits,
                      size_t hit_count, double registered, double pi0,
-                     struct microstamp_ranked *ret_ranked, struct microstamp_ranking *ret_ranking)
+                     struct microstamp_ranked_hit *ret_ranked,
+                     struct microstamp_ranking *ret_ranking)
 {
     const double n = fmax(registered, (double)hit_count);
     const double prior = n > 0.0 ? (1.0 - pi0) / n : 0.0;
@@ -100,7 +101,8 @@ void microstamp_rank(const struct microstamp_words *words, const struct microsta
     ranking.effective_characters = characters(ranking.likelihood_ratio);
     ranking.expected_chance_matches =
         chance_matches(words, hit_count > 0 ? hits[ret_ranked[0].hit].word : 0, n);
-    ranking.state = decide(&ranking, any_near, hit_count > 0 ? ret_ranked[0].posterior : 0.0);
+    ranking.state =
+        microstamp_state_decide(&ranking, any_near, hit_count > 0 ? ret_ranked[0].posterior : 0.0);
     *ret_ranking = ranking;
 }
 

@@ -33,6 +33,13 @@ struct pair {
     unsigned combination, view;
 };
 
+/* Of more pairs than this, only so many are scored by Z: those with the greatest mean over all
+ * strings, which is quick. */
+#define SCORED_MAX (2 * MICROSTAMP_VIEWS_MAX)
+
+/* Combinations that explain less than this share of the best one are not kept. */
+#define LEAST_SHARE 1e-12
+
 /* What a fusion needs while it runs. */
 struct fusion {
     const struct microstamp_matrix *matrix;
@@ -43,6 +50,7 @@ struct fusion {
     struct pair *pairs;
     struct microstamp_evidence *evidence; /* of R29, for the scores */
     struct microstamp_view view[WAYS_MAX];
+    double presented[MICROSTAMP_SYMBOLS_MAX]; /* sum over t of T(s|t) */
 };
 
 static bool views_equal(const struct microstamp_view *a, const struct microstamp_view *b,
@@ -218,6 +226,61 @@ static int compare_pairs(const void *a, const void *b)
     return x->view < y->view ? -1 : x->view > y->view;
 }
 
+/* The sum of one position's likelihoods over what was engraved, if a view is added there:
+ *     sum over t, s of T(s|t) product(s) p(s) = sum over s of presented(s) product(s) p(s). */
+static double sum_of_position(const struct fusion *fusion, const struct combination *combination,
+                              const struct microstamp_view *view, unsigned at)
+{
+    const unsigned size = microstamp_alphabet_size(fusion->alphabet);
+    const bool spoken = combination->spoken[at] != 0, speaks = (view->read >> at & 1u) != 0;
+    const bool through = combination->spoken[at] + (speaks ? 1 : 0) > 1;
+    double sum[4] = {0.0};
+
+    if (!spoken && !speaks)
+        return size;
+    for (unsigned s = 0; s < size; s++)
+        sum[s % 4] += (spoken ? combination->product[at][s] : 1.0) *
+                      (speaks ? view->p[at][s] : 1.0) * (through ? fusion->presented[s] : 1.0);
+    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+
+/* As score(), but by the mean over all strings. */
+static double quick_score(const struct fusion *fusion, const struct pair *pair)
+{
+    const struct combination *combination = &fusion->current[pair->combination];
+    const struct microstamp_view *view = &fusion->view[pair->view];
+    double product = view->scale;
+
+    for (unsigned i = 0; i < fusion->length; i++)
+        product *= sum_of_position(fusion, combination, view, i);
+    return combination->log_weight + log(product);
+}
+
+/* Leaves the pairs that explain most, and returns how many those are. */
+static unsigned choose_pairs(struct fusion *fusion, unsigned pair_count)
+{
+    unsigned kept = 0;
+
+    if (pair_count > SCORED_MAX) {
+        for (unsigned i = 0; i < pair_count; i++)
+            fusion->pairs[i].score = quick_score(fusion, &fusion->pairs[i]);
+        qsort(fusion->pairs, pair_count, sizeof(*fusion->pairs), compare_pairs);
+        pair_count = SCORED_MAX;
+    }
+    for (unsigned i = 0; i < pair_count; i++) {
+        struct pair *pair = &fusion->pairs[i];
+
+        combination_add(fusion, &fusion->current[pair->combination], &fusion->view[pair->view],
+                        &fusion->next[0]);
+        pair->score = score(fusion, &fusion->next[0]);
+    }
+    qsort(fusion->pairs, pair_count, sizeof(*fusion->pairs), compare_pairs);
+    while (kept < pair_count && kept < MICROSTAMP_VIEWS_MAX &&
+           fusion->pairs[kept].score >= fusion->pairs[0].score + log(LEAST_SHARE))
+        kept++;
+    return kept;
+}
+
 /* Combines what there is with each view of one more observation. */
 static void add_views(struct fusion *fusion, unsigned view_count)
 {
@@ -228,17 +291,8 @@ static void add_views(struct fusion *fusion, unsigned view_count)
         for (unsigned v = 0; v < view_count; v++)
             fusion->pairs[pair_count++] = (struct pair){0.0, c, v};
     }
-    if (pair_count > MICROSTAMP_VIEWS_MAX) {
-        for (unsigned i = 0; i < pair_count; i++) {
-            struct pair *pair = &fusion->pairs[i];
-
-            combination_add(fusion, &fusion->current[pair->combination], &fusion->view[pair->view],
-                            &fusion->next[0]);
-            pair->score = score(fusion, &fusion->next[0]);
-        }
-        qsort(fusion->pairs, pair_count, sizeof(*fusion->pairs), compare_pairs);
-        pair_count = MICROSTAMP_VIEWS_MAX;
-    }
+    if (pair_count > MICROSTAMP_VIEWS_MAX)
+        pair_count = choose_pairs(fusion, pair_count);
     for (unsigned i = 0; i < pair_count; i++)
         combination_add(fusion, &fusion->current[fusion->pairs[i].combination],
                         &fusion->view[fusion->pairs[i].view], &fusion->next[i]);
@@ -246,6 +300,17 @@ static void add_views(struct fusion *fusion, unsigned view_count)
     fusion->current = fusion->next;
     fusion->next = swap;
     fusion->count = pair_count;
+}
+
+static void fill_presented(struct fusion *fusion)
+{
+    const unsigned size = microstamp_alphabet_size(fusion->alphabet);
+
+    for (unsigned s = 0; s < size; s++) {
+        fusion->presented[s] = 0.0;
+        for (unsigned t = 0; t < size; t++)
+            fusion->presented[s] += fusion->matrix->present[fusion->alphabet][s][t];
+    }
 }
 
 /* Room for so many views of the line's alphabet. */
@@ -309,6 +374,7 @@ static enum microstamp_status fuse(const struct microstamp_matrix *matrix,
     fusion->matrix = matrix;
     fusion->alphabet = line->alphabet;
     fusion->length = line->length;
+    fill_presented(fusion);
     fusion->current = calloc(most, sizeof(*fusion->current));
     fusion->next = calloc(most, sizeof(*fusion->next));
     fusion->pairs = calloc(pairs, sizeof(*fusion->pairs));

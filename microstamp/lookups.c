@@ -12,9 +12,10 @@
 #define SEVERAL_WRONG 400 /* they contradict each other in another way */
 #define PER_CHOICE 14.0   /* words for each string that choices leave, without unread ones */
 #define PER_STRING 0.16   /* the same with one unread */
-#define TWO_UNREAD 142.0  /* words when 29^2 strings are left, the fewest that codes do not check  \
-                           */
-#define GROWTH 1.6        /* power at which that grows with the strings left */
+#define TWO_UNREAD                                                                                 \
+    142.0          /* words when 29^2 strings are left, the fewest that codes do not check         \
+                    */
+#define GROWTH 1.6 /* power at which that grows with the strings left */
 
 /* How many characters a position leaves, as the number of equally probable ones that would be as
  * uncertain: exp of the entropy (C. E. Shannon, 1948). */
@@ -82,10 +83,13 @@ static double of_r29(const struct microstamp_observation *observation)
         choices = choices || (position->read &&
                               (position->weighed || (position->set & (position->set - 1)) != 0));
     }
-    if (observation->has_gear)
+    if (observation->has_gear) {
         strings = fmin(strings, strings_of_gear(observation));
-    if (!choices && unread <= 1)
+        if (strings < SIZE * SIZE)
+            return ONE_WRONG;
+    } else if (!choices && unread <= 1) {
         return of_plain(observation);
+    }
     if (strings >= SIZE * SIZE)
         return TWO_UNREAD * pow(strings / (SIZE * SIZE), GROWTH);
     return unread == 0 ? fmin(PER_CHOICE * strings, TWO_UNREAD * 2.0) : PER_STRING * strings;
@@ -110,8 +114,8 @@ unsigned microstamp_observation_lookups(const struct microstamp_observation *obs
     double lookups =
         observation->alphabet == MICROSTAMP_R29 ? of_r29(observation) : of_opaque(observation);
 
-    /* One code that explains all does so in one way. */
+    /* One code that explains all does so in one way. The gear tells its rotation by itself. */
     if (lookups > VALID)
-        lookups *= microstamp_ways(observation, ways);
+        lookups *= fmin(microstamp_ways(observation, ways), 4);
     return (unsigned)fmin(fmax(lookups, VALID), MICROSTAMP_WORDS_MAX);
 }

@@ -74,7 +74,7 @@ struct microstamp_pattern {
  *     exp(log_scale) * sum over views of weight[v] * likelihood of the code under view v.
  *
  * weight is the view's prior times what is common to all codes under it. Views of several parts
- * combine; of more than MICROSTAMP_VIEWS_MAX combinations, those are kept that explain most: weight
+ * combine; of more than MICROSTAMP_VIEWS_MAX combinations those are kept that explain most: weight
  * times Z (OPAQUE: times the mean over all strings), part by part. log_scale is 0 for one
  * observation; it keeps many casings from running out of double's range, and cancels wherever
  * likelihoods of one line are compared. z and random_mean of struct microstamp_words leave it out.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Observations as a laboratory sends them: readings as text, and weights. */
+/* Observations as a laboratory sends them, readings as text and weights; opaque codes as text. */
 
 #include "microstamp/internal.h"
 
@@ -206,6 +206,39 @@ enum microstamp_status microstamp_observation_weigh(struct microstamp_observatio
     /* One character with the whole weight is that character, read. */
     found.weighed = (found.set & (found.set - 1)) != 0 || sum < 1.0 - ROUNDING;
     observation->position[position] = found;
+    return MICROSTAMP_OK;
+}
+
+enum microstamp_status microstamp_opaque_parse(const char *text, size_t length,
+                                               char ret_text[MICROSTAMP_TEXT],
+                                               struct microstamp_error *err)
+{
+    char code[MICROSTAMP_TEXT];
+    unsigned count = 0;
+
+    for (size_t i = 0; i < length; i++) {
+        int symbol = microstamp_symbol(MICROSTAMP_OPAQUE, text[i]);
+
+        if (microstamp_is_separator(text[i]))
+            continue;
+        if (symbol < 0) {
+            microstamp_error_found(err, i, text[i], "a letter or digit of the code");
+            return MICROSTAMP_BAD_INPUT;
+        }
+        if (count == MICROSTAMP_LENGTH_MAX) {
+            microstamp_error_set(err, i, "expected the end after %d characters",
+                                 MICROSTAMP_LENGTH_MAX);
+            return MICROSTAMP_BAD_INPUT;
+        }
+        code[count++] = microstamp_character(MICROSTAMP_OPAQUE, (unsigned)symbol);
+    }
+    if (count < MICROSTAMP_LENGTH_MIN) {
+        microstamp_error_set(err, length, "expected %d characters or more, found only %u",
+                             MICROSTAMP_LENGTH_MIN, count);
+        return MICROSTAMP_BAD_INPUT;
+    }
+    code[count] = '\0';
+    memcpy(ret_text, code, count + 1);
     return MICROSTAMP_OK;
 }
 

@@ -49,6 +49,32 @@ static void test_text_that_is_wrong(void **state)
                        "ASCII");
 }
 
+static void assert_opaque_fails(const char *text, size_t offset, const char *message)
+{
+    char code[MICROSTAMP_TEXT] = "before";
+    struct microstamp_error err;
+
+    assert_int_equal(microstamp_opaque_parse(text, strlen(text), code, &err), MICROSTAMP_BAD_INPUT);
+    assert_int_equal(err.offset, offset);
+    assert_string_equal(err.text, message);
+    assert_string_equal(code, "before");
+}
+
+static void test_opaque(void **state)
+{
+    char code[MICROSTAMP_TEXT];
+
+    (void)state;
+    assert_int_equal(microstamp_opaque_parse("ab-O0 1lz", 9, code, NULL), MICROSTAMP_OK);
+    assert_string_equal(code, "ABO01LZ");
+    assert_int_equal(microstamp_opaque_parse("0123456789AB", 12, code, NULL), MICROSTAMP_OK);
+    assert_string_equal(code, "0123456789AB");
+    assert_opaque_fails("", 0, "expected 4 characters or more, found only 0");
+    assert_opaque_fails("A-B C", 5, "expected 4 characters or more, found only 3");
+    assert_opaque_fails("0123456789AB C", 13, "expected the end after 12 characters");
+    assert_opaque_fails("AB?D", 2, "expected a letter or digit of the code, found '?'");
+}
+
 static void test_output_untouched_on_failure(void **state)
 {
     struct microstamp_code code = code_from("4H7K2M9X"), before = code;
@@ -221,6 +247,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_text_that_is_wrong),
+        cmocka_unit_test(test_opaque),
         cmocka_unit_test(test_output_untouched_on_failure),
         cmocka_unit_test(test_sums_by_hand),
         cmocka_unit_test(test_sums_of_codes_are_codes),

@@ -9,7 +9,8 @@
 #define LENGTH MICROSTAMP_R29_LENGTH
 #define SIZE MICROSTAMP_R29_SIZE
 #define ALL_SYMBOLS ((1u << SIZE) - 1u)
-#define WAYS_MAX 32 /* in which one part may have been held: 2 orientations, 2 orders, 8 rotations */
+#define WAYS_MAX                                                                                   \
+    32 /* in which one part may have been held: 2 orientations, 2 orders, 8 rotations */
 
 /* Weights of the second check sum: powers of 2 mod 29. They differ from each other at every
  * position, and with the weights 1 of the first sum that makes a Reed-Solomon code [8,6,3]. */
@@ -102,7 +103,7 @@ unsigned microstamp_way_position(struct microstamp_way way, unsigned length, uns
 
 /* What one observation says of the code's positions, held one way. */
 struct microstamp_view {
-    double scale; /* the likelihood of what was written and says nothing of the code, held so */
+    double scale;  /* the likelihood of what was written and says nothing of the code, held so */
     uint32_t read; /* bit i: position i of the code says something */
     uint8_t symbol[MICROSTAMP_LENGTH_MAX]; /* the position is just this one, read, or NO_SYMBOL */
     uint64_t set[MICROSTAMP_LENGTH_MAX];

@@ -73,8 +73,8 @@ static void look_up(const struct registry *registry, const struct microstamp_wor
 }
 
 static void compare_hits(FILE *file, const struct microstamp_words *words,
-                         const struct microstamp_hit *hits, const struct microstamp_ranked_hit *ranked,
-                         size_t count)
+                         const struct microstamp_hit *hits,
+                         const struct microstamp_ranked_hit *ranked, size_t count)
 {
     struct {
         struct microstamp_code code;

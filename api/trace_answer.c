@@ -195,7 +195,7 @@ static void write_candidate(struct ct_buf *out, const struct api_context *contex
                             const struct api_trace_found *found, size_t rank)
 {
     struct api_trace *trace = request->own;
-    const struct microstamp_ranked *ranked = &found->ranked[rank];
+    const struct microstamp_ranked_hit *ranked = &found->ranked[rank];
     size_t row = found->rows[ranked->hit];
     const struct microstamp_code *code = &trace->words.word[found->hits[ranked->hit].word].code;
     bool identified = found->ranking.state == MICROSTAMP_IDENTIFIED && rank == 0;

@@ -66,7 +66,7 @@ struct api_trace_found {
     bool issued;       /* a word was issued and is on no firearm */
     size_t issued_row; /* of the likeliest such word */
     size_t issued_word;
-    struct microstamp_ranked ranked[API_TRACE_HITS_MAX];
+    struct microstamp_ranked_hit ranked[API_TRACE_HITS_MAX];
     struct microstamp_ranking ranking;
 };
 

@@ -110,7 +110,7 @@ static void view_position(const struct microstamp_matrix *matrix,
 {
     const enum microstamp_alphabet alphabet = observation->alphabet;
     const unsigned size = microstamp_alphabet_size(alphabet);
-    double weight[MICROSTAMP_SYMBOLS_MAX];
+    double weight[MICROSTAMP_SYMBOLS_MAX] = {0.0};
     int symbol;
 
     view->symbol[at] = NO_SYMBOL;

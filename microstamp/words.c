@@ -93,6 +93,7 @@ static bool guess_suffices(const struct microstamp_views *views, struct microsta
 static void sum_views(struct microstamp_views *views, struct microstamp_words *words)
 {
     words->z = words->random_mean = 0.0;
+    views->order[0] = 0; /* there is at least one */
     for (unsigned v = 0; v < views->count; v++) {
         double total;
         unsigned at = v;

@@ -261,7 +261,7 @@ double microstamp_matrix_probability(const struct microstamp_matrix *matrix,
 
 /* ---- serial numbers of recovered parts --------------------------------------------------- */
 
-#define MICROSTAMP_SERIAL_MAX 24          /* positions of a pattern */
+#define MICROSTAMP_SERIAL_MAX 24         /* positions of a pattern */
 #define MICROSTAMP_SERIAL_RUN UINT64_MAX /* in place of a set: any number of characters */
 
 /* What can be seen of a serial number that was ground off. */
@@ -398,9 +398,9 @@ struct microstamp_recorded {
 struct microstamp_candidate {
     const struct microstamp_recorded *mark;
     size_t mark_count;
-    /* By specimen: caliber, shipping, serial number; over 0, and 1 if nothing is known. Over a group
-     * of specimens those above 1 multiply; of those below 1 the least counts, once: three casings
-     * that disagree with a recorded caliber are one disagreement. */
+    /* By specimen: caliber, shipping, serial number; over 0, and 1 if nothing is known. Over a
+     * group of specimens those above 1 multiply; of those below 1 the least counts, once: three
+     * casings that disagree with a recorded caliber are one disagreement. */
     double factor[MICROSTAMP_SPECIMENS_MAX];
 };
 
@@ -473,9 +473,9 @@ void microstamp_examination_agreement(const struct microstamp_examination *exami
 
 /* How much one mark (with all others of its placement in the group) speaks for a candidate: log10
  * of the likelihood ratio against not registered, records aside but for the mark's own factor. 0 if
- * the candidate has no mark there. Marks that speak strongly for and against one candidate disagree.
- * ranked: index into the group's ranked. mark: number of a mark.
- * ret_recorded: the candidate's mark that it was held against, or SIZE_MAX. */
+ * the candidate has no mark there. Marks that speak strongly for and against one candidate
+ * disagree. ranked: index into the group's ranked. mark: number of a mark. ret_recorded: the
+ * candidate's mark that it was held against, or SIZE_MAX. */
 double microstamp_examination_support(const struct microstamp_examination *examination,
                                       size_t group, size_t ranked, unsigned mark,
                                       size_t *ret_recorded);

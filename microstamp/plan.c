@@ -143,7 +143,7 @@ bool microstamp_exam_asked(const struct microstamp_examination *exam, enum micro
 
 struct wanted {
     struct exam_line *line;
-    unsigned cost; /* about how many look-ups */
+    double cost; /* grows with the look-ups */
 };
 
 /* Whether any character was read. What says nothing asks for nothing. */
@@ -162,23 +162,33 @@ static bool is_legible(const struct exam_line *line)
     return false;
 }
 
-/* Marks of one placement together ask for no more than the clearest of them. */
-static unsigned cost_of(const struct microstamp_examination *exam, const struct exam_line *line)
+/* sum over characters of p / greatest p, multiplied over positions: how many codes explain a line
+ * about as well as the best, check sums aside. In the way of holding the parts that weighs most. */
+static double strings_of(const struct exam_line *line)
 {
-    unsigned least = UINT32_MAX;
+    double r29 = line->has_r29 ? 1.0 : 0.0, opaque = line->has_opaque ? 1.0 : 0.0;
 
-    for (uint32_t rest = line->marks; rest != 0; rest &= rest - 1) {
-        const struct microstamp_mark *mark = &exam->mark[__builtin_ctz(rest)];
-        unsigned cost = 0;
+    for (unsigned i = 0; line->has_r29 && i < LENGTH; i++) {
+        const double *p = microstamp_evidence_row(&line->r29.evidence[0], i)->p;
+        double sum = 0.0, most = 0.0;
 
-        if (line->has_r29)
-            cost += microstamp_observation_lookups(mark->r29);
-        if (line->has_opaque)
-            cost += microstamp_observation_lookups(mark->opaque);
-        if (cost < least)
-            least = cost;
+        for (unsigned t = 0; t < SIZE; t++) {
+            sum += p[t];
+            most = fmax(most, p[t]);
+        }
+        r29 *= sum / most;
     }
-    return least;
+    for (unsigned i = 0; line->has_opaque && i < line->opaque.length; i++) {
+        const double *p = line->opaque.pattern[0].p[i];
+        double sum = 0.0, most = 0.0;
+
+        for (unsigned t = 0; t < MICROSTAMP_OPAQUE_SIZE; t++) {
+            sum += p[t];
+            most = fmax(most, p[t]);
+        }
+        opaque *= sum / most;
+    }
+    return r29 + opaque;
 }
 
 /* Adds the lines of a set that are not there yet, the cheapest first: a hopeless line must not use
@@ -193,7 +203,7 @@ static enum microstamp_status want(struct microstamp_examination *exam, uint32_t
         return status;
     for (unsigned l = 0; l < set->count; l++) {
         struct exam_line *line = set->line[l];
-        unsigned cost;
+        double cost;
         bool there = !is_legible(line);
         size_t at = *count;
 
@@ -201,7 +211,7 @@ static enum microstamp_status want(struct microstamp_examination *exam, uint32_t
             there = there || wanted[w].line->marks == line->marks;
         if (there)
             continue;
-        cost = cost_of(exam, line);
+        cost = strings_of(line);
         for (; at > 0 && wanted[at - 1].cost > cost; at--)
             wanted[at] = wanted[at - 1];
         wanted[at] = (struct wanted){line, cost};

@@ -58,7 +58,7 @@ const struct store_statement api_statements[API_SQL_COUNT] = {
     [API_SQL_maintain] = {"maintain", "SELECT api.maintain()"},
     [API_SQL_traces_of_day] = {"traces_of_day",
                                "SELECT account, organization, state, candidates, unread, times, "
-                               "first_entry, last_entry FROM api.traces_of_day($1)"},
+                               "first_entry, last_entry FROM api.traces_of_day($1, $2)"},
     [API_SQL_finding_record] = {"finding_record",
                                 "SELECT api.finding_record($1, $2, $3, $4, $5, $6, $7)"},
     [API_SQL_registry_counts] = {"registry_counts",

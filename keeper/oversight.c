@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #define DAY_MS 86400000
+#define SLICE_MS 600000
 
 static enum ct_status call(struct store *store, enum api_sql statement,
                            const struct store_params *params, struct store_result **ret,
@@ -28,17 +29,15 @@ enum column {
     COLUMN_LAST,
 };
 
-enum ct_status oversight_load(struct budget *budget, struct store *store, struct ct_error *err)
+static enum ct_status load_slice(struct budget *budget, struct store *store, int64_t day,
+                                 int32_t slice, struct ct_error *err)
 {
     struct store_params params;
     struct store_result *result = NULL;
-    int64_t day = ct_now_ms() / DAY_MS;
-    if (budget->loaded)
-        return CT_OK;
     store_params_init(&params);
     store_param_int(&params, (int32_t)day);
+    store_param_int(&params, slice);
     enum ct_status status = call(store, API_SQL_traces_of_day, &params, &result, err);
-    budget_begin(budget, day);
     for (size_t row = 0; status == CT_OK && row < store_rows(result); row++) {
         const uint8_t *account = store_get_uuid(result, row, COLUMN_ACCOUNT);
         const uint8_t *organization = store_get_uuid(result, row, COLUMN_ORGANIZATION);
@@ -51,9 +50,21 @@ enum ct_status oversight_load(struct budget *budget, struct store *store, struct
         if (account != NULL && organization != NULL)
             status = budget_load(budget, account, organization, &use);
     }
-    budget->loaded = status == CT_OK;
     store_result_free(result);
     store_params_free(&params);
+    return status;
+}
+
+enum ct_status oversight_load(struct budget *budget, struct store *store, struct ct_error *err)
+{
+    int64_t day = ct_now_ms() / DAY_MS;
+    enum ct_status status = CT_OK;
+    if (budget->loaded)
+        return CT_OK;
+    budget_begin(budget, day);
+    for (int32_t slice = 0; slice < DAY_MS / SLICE_MS && status == CT_OK; slice++)
+        status = load_slice(budget, store, day, slice, err);
+    budget->loaded = status == CT_OK;
     return status;
 }
 

@@ -4,7 +4,7 @@
 
 -- By kind of answer, so that what an answer costs is known in one place, which
 -- is the keeper's. Entries are those of the batches, whose rows are arrays.
-CREATE FUNCTION api.traces_of_day(day_number integer)
+CREATE FUNCTION api.traces_of_day(day_number integer, slice integer)
     RETURNS TABLE (account uuid, organization uuid, state text, candidates integer, unread integer, times bigint,
                    first_entry bigint, last_entry bigint)
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -12,7 +12,8 @@ CREATE FUNCTION api.traces_of_day(day_number integer)
 AS $$
 #variable_conflict use_column
 DECLARE
-    begins CONSTANT timestamptz := (date '1970-01-01' + day_number)::timestamp AT TIME ZONE 'UTC';
+    length CONSTANT interval := interval '10 minutes';
+    begins CONSTANT timestamptz := ((date '1970-01-01' + day_number)::timestamp AT TIME ZONE 'UTC') + slice * length;
 BEGIN
     RETURN QUERY
     SELECT u.account, u.organization, u.state, u.candidates, least(u.unread, 2), count(*), min(b.first_idx), max(b.size) - 1
@@ -20,11 +21,12 @@ BEGIN
     JOIN registry.trace_batch t ON t.batch_id = b.batch_id
     CROSS JOIN LATERAL unnest(t.accounts, t.organizations, t.states, t.candidates, t.unread)
         AS u(account, organization, state, candidates, unread)
-    WHERE b.at >= begins AND b.at < begins + interval '1 day'
+    WHERE b.at >= begins AND b.at < begins + length
     GROUP BY u.account, u.organization, u.state, u.candidates, least(u.unread, 2);
 END $$;
-COMMENT ON FUNCTION api.traces_of_day(integer) IS
-    'the traces of that day (since 1970-01-01, UTC) by account and by what was answered; unread is 2 for two characters and more';
+COMMENT ON FUNCTION api.traces_of_day(integer, integer) IS
+    'the traces of ten minutes (slice 0 to 143) of that day (since 1970-01-01, UTC) by account and by what was answered; '
+    'unread is 2 for two characters and more. In slices, so that no day is too busy for one statement';
 
 CREATE FUNCTION api.finding_record(kinds text[], accounts uuid[], organizations uuid[], days integer[], counts bigint[],
                                    first_entries bigint[], last_entries bigint[])

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- What budgets begin with, and findings.
 BEGIN;
-SELECT plan(17);
+SELECT plan(18);
 \ir registry.psql
 SELECT a.organization_id AS agency FROM registry.account a WHERE a.id = :'police' \gset
 SELECT a.organization_id AS other_agency FROM registry.account a WHERE a.id = :'other_police' \gset
@@ -23,12 +23,13 @@ SELECT size AS s FROM registry.log_head \gset
 SELECT pg_temp.batch('2001-01-01 23:59:59.999+00', ARRAY[:'police'::uuid], ARRAY[:'agency'::uuid], '{identified}', '{1}', '{0}'),
        pg_temp.batch('2001-01-02 00:00:00+00', ARRAY[:'police', :'police', :'other_police']::uuid[], ARRAY[:'agency', :'agency', :'other_agency']::uuid[],
                      '{candidates,candidates,no_match}', '{9,9,0}', '{2,5,1}'),
-       pg_temp.batch('2001-01-02 12:00:00+00', ARRAY[:'police', :'police']::uuid[], ARRAY[:'agency', :'agency']::uuid[], '{candidates,identified}', '{9,1}', '{4,0}'),
+       pg_temp.batch('2001-01-02 00:09:59.999+00', ARRAY[:'police', :'police']::uuid[], ARRAY[:'agency', :'agency']::uuid[], '{candidates,identified}', '{9,1}', '{4,0}'),
        pg_temp.batch('2001-01-03 00:00:00+00', ARRAY[:'police'::uuid], ARRAY[:'agency'::uuid], '{identified}', '{1}', '{0}') \g /dev/null
-SELECT set_eq(format($$SELECT account, organization, state, candidates, unread, times, first_entry - %s AS f, last_entry - %1$s AS l FROM api.traces_of_day('2001-01-02'::date - '1970-01-01'::date)$$, :s),
+SELECT set_eq(format($$SELECT account, organization, state, candidates, unread, times, first_entry - %s AS f, last_entry - %1$s AS l FROM api.traces_of_day('2001-01-02'::date - '1970-01-01'::date, 0)$$, :s),
     format($$VALUES (%L::uuid, %L::uuid, 'candidates', 9, 2, 3::bigint, 1::bigint, 5::bigint), (%1$L, %2$L, 'identified', 1, 0, 1, 4, 5), (%3$L, %4$L, 'no_match', 0, 1, 1, 1, 3)$$,
-           :'police', :'agency', :'other_police', :'other_agency'), 'a day''s traces, by account and by what was answered');
-SELECT is((SELECT count(*)::int FROM api.traces_of_day('2001-01-04'::date - '1970-01-01'::date)), 0, 'none on another day');
+           :'police', :'agency', :'other_police', :'other_agency'), 'ten minutes of traces, by account and by what was answered');
+SELECT is((SELECT count(*)::int FROM api.traces_of_day('2001-01-02'::date - '1970-01-01'::date, 1)), 0, 'none in the ten minutes after');
+SELECT is((SELECT sum(t.times)::int FROM generate_series(0, 143) s, api.traces_of_day('2001-01-02'::date - '1970-01-01'::date, s) t), 5, 'all slices are the day');
 SELECT is((SELECT count(*)::int FROM pg_indexes WHERE indexname = 'log_batch_at'), 1, 'found by time');
 
 SELECT is(api.finding_record('{no_match,wildcards_in_bulk,agency_budget_spent}', ARRAY[:'police', :'police', NULL]::uuid[], ARRAY[:'agency', :'agency', :'agency']::uuid[],

@@ -122,14 +122,15 @@ void keeper_end(struct keeper *keeper, const char *reason)
     (void)written;
 }
 
-/* First the threads that give answers, then what they use. */
+/* First the threads that give answers, then what they use. What waits is answered at once: a batch
+ * that runs may take its time. */
 void keeper_stop(struct keeper *keeper)
 {
     if (keeper == NULL)
         return;
     atomic_store(&keeper->stopping, true);
     if (keeper->scheduler.running != NULL)
-        scheduler_stop(&keeper->scheduler);
+        answer_list(keeper, scheduler_stop(&keeper->scheduler), API_ERROR_NOT_ATTEMPTED);
     for (unsigned i = 0; i < KEEPER_LANES; i++) {
         if (keeper->lanes[i].runs)
             (void)pthread_join(keeper->lanes[i].thread, NULL);

@@ -75,10 +75,11 @@ static enum ct_status take_frames(struct keeper *keeper, struct message_reader *
         sort_in(keeper, ticket, &list_end);
     }
     enum api_error refusal = refusal_of(keeper);
-    if (refusal != API_ERROR_NONE)
-        answer_list(keeper, list, refusal);
-    else
-        answer_list(keeper, scheduler_put(&keeper->scheduler, list), API_ERROR_OVERLOADED);
+    struct ticket *refused =
+        refusal == API_ERROR_NONE ? scheduler_put(&keeper->scheduler, list) : list;
+    if (refusal == API_ERROR_NONE)
+        refusal = atomic_load(&keeper->stopping) ? API_ERROR_NOT_ATTEMPTED : API_ERROR_OVERLOADED;
+    answer_list(keeper, refused, refusal);
     return status == CT_NOT_FOUND ? CT_OK : status;
 }
 

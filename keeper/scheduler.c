@@ -39,14 +39,8 @@ void scheduler_free(struct scheduler *scheduler)
 {
     if (scheduler->running == NULL)
         return;
-    for (unsigned i = 0; i < LANE_KINDS; i++) {
-        while (scheduler->first[i] != NULL) {
-            struct ticket *ticket = scheduler->first[i];
-            scheduler->first[i] = ticket->next;
-            ticket_free(ticket);
-        }
+    for (unsigned i = 0; i < LANE_KINDS; i++)
         (void)pthread_cond_destroy(&scheduler->work[i]);
-    }
     (void)pthread_mutex_destroy(&scheduler->mutex);
     free(scheduler->running);
     scheduler->running = NULL;
@@ -291,11 +285,23 @@ unsigned scheduler_waiting(struct scheduler *scheduler)
     return waiting;
 }
 
-void scheduler_stop(struct scheduler *scheduler)
+struct ticket *scheduler_stop(struct scheduler *scheduler)
 {
+    struct ticket *waiting = NULL;
+    struct ticket **end = &waiting;
     (void)pthread_mutex_lock(&scheduler->mutex);
     scheduler->stopping = true;
-    for (unsigned i = 0; i < LANE_KINDS; i++)
+    for (unsigned i = 0; i < LANE_KINDS; i++) {
+        *end = scheduler->first[i];
+        if (scheduler->first[i] != NULL)
+            end = scheduler->last[i];
+        scheduler->first[i] = NULL;
+        scheduler->last[i] = &scheduler->first[i];
+        scheduler->waiting[i] = 0;
         (void)pthread_cond_broadcast(&scheduler->work[i]);
+    }
+    *end = NULL;
+    scheduler->waiting_bytes = 0;
     (void)pthread_mutex_unlock(&scheduler->mutex);
+    return waiting;
 }

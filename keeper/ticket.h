@@ -76,7 +76,7 @@ struct scheduler_limits {
 };
 
 enum ct_status scheduler_init(struct scheduler *scheduler, unsigned max_waiting) CT_MUST_CHECK;
-void scheduler_free(struct scheduler *scheduler); /* and the tickets that still wait */
+void scheduler_free(struct scheduler *scheduler); /* after scheduler_stop() */
 /* Puts a list of tickets, waking as many lanes as there is work for. Those that find no room come
  * back as the result. Threads: any. */
 struct ticket *scheduler_put(struct scheduler *scheduler, struct ticket *list);
@@ -92,6 +92,8 @@ void scheduler_done(struct scheduler *scheduler, struct ticket *const *batch, si
 /* Lets this credential's requests run alone for ten minutes. */
 void scheduler_suspect(struct scheduler *scheduler, uint64_t credential);
 unsigned scheduler_waiting(struct scheduler *scheduler);
-void scheduler_stop(struct scheduler *scheduler);
+/* From now on nothing is put or taken. Returns the tickets that still wait, as a list that is the
+ * caller's. */
+struct ticket *scheduler_stop(struct scheduler *scheduler) CT_MUST_CHECK;
 
 #endif

@@ -440,16 +440,60 @@ def wait_until_idle(pid):
     wait_for(idle, 20, "an idle process")
 
 
+@contextlib.contextmanager
+def held_head(world):
+    """Somebody else has locked the log's head."""
+    first = world.first
+    hold = subprocess.Popen(first.command("psql", "-d", "casetrace", "-c", "BEGIN; SELECT FROM registry.log_head FOR UPDATE; "
+                                          "SELECT pg_sleep(600)"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    sleeper = "FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+    try:
+        wait_for(lambda: first.psql("SELECT pid " + sleeper), 20, "the lock")
+        yield
+    finally:
+        first.psql("SELECT pg_terminate_backend(pid) " + sleeper)
+        hold.wait()
+
+
+def test_a_keeper_that_ends_answers_what_waits(world):
+    """At once, and not when the batches that run are through."""
+    first = world.first
+    before = world.head()
+    keeper, answered_at = first.keeper_pid, {}
+
+    def ask(name):
+        reply = me(world.client(first))
+        answered_at[name] = time.monotonic()
+        return reply
+
+    def busy():
+        return int(first.psql("SELECT count(*) FROM pg_stat_activity WHERE application_name IN "
+                              "('casetrace lane 0', 'casetrace lane 1') AND xact_start IS NOT NULL"))
+    with held_head(world), concurrent.futures.ThreadPoolExecutor(12) as pool:
+        taken = []
+        for lane in (1, 2):
+            taken.append(pool.submit(ask, f"lane {lane}"))
+            wait_for(lambda: busy() == lane, 2, f"{lane} batches under way")
+        waiting = [pool.submit(ask, n) for n in range(10)]
+        wait_for(lambda: "casetrace_queue_length 10.000" in first.metrics(), 2, "ten that wait")
+        os.kill(keeper, signal.SIGTERM)
+        assert {future.result().code for future in waiting} == {"not_attempted"}
+        assert {future.result().status for future in taken} == {503}
+    assert max(answered_at[n] for n in range(10)) < min(answered_at["lane 1"], answered_at["lane 2"])
+    wait_for(lambda: serves(world.admin), RECOVERY_S, "it serves again")
+    assert world.head()[0] == "first" and first.keeper_pid != keeper
+    logged = {header.get("request_id") for header in world.headers(before[2])}
+    assert not {future.result().headers["Request-Id"] for future in waiting} & logged
+    world.verify()
+    world.check_logs()
+
+
 def test_the_head_is_locked_by_somebody_else(world):
     """Nobody's request is to blame: all are refused within the bound, and none is carried out later."""
     first = world.first
     before = world.head()
-    hold = subprocess.Popen(first.command("psql", "-d", "casetrace", "-c", "BEGIN; SELECT FROM registry.log_head FOR UPDATE; "
-                                          "SELECT pg_sleep(600)"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    sleeper = "FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
     keeper, front = first.keeper_pid, first.front_pid
-    try:
-        wait_for(lambda: first.psql("SELECT pid " + sleeper), 20, "the lock")
+    with held_head(world):
         os.kill(keeper, signal.SIGSTOP)  # so that it finds many at once, for one batch
         try:
             answered = asked_at_once(world.admin, 40, me)
@@ -457,9 +501,6 @@ def test_the_head_is_locked_by_somebody_else(world):
         finally:
             os.kill(keeper, signal.SIGCONT)
         replies = answered()
-    finally:
-        first.psql("SELECT pg_terminate_backend(pid) " + sleeper)
-        hold.wait()
     bound = LIMITS["QUEUE"] + LIMITS["SPLIT"] + LIMITS["LOCK"] + LIMITS["STATEMENT"] + 1
     for reply, seconds in replies:
         assert reply.status == 503 and reply.code != "outcome_unknown", "nothing was, and that is known"

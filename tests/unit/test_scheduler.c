@@ -161,8 +161,39 @@ static void test_bounds(void **state)
     assert_ptr_equal(expired, late);
     free(late);
     free(refused);
-    scheduler_stop(&scheduler);
+    assert_null(scheduler_stop(&scheduler));
     assert_int_equal(scheduler_take(&scheduler, LANE_INTERACTIVE, limits, batch, &expired), 0);
+    scheduler_free(&scheduler);
+}
+
+/* What waits when all ends comes back, to be answered; nothing is taken any more. */
+static void test_stop(void **state)
+{
+    (void)state;
+    struct scheduler scheduler;
+    struct scheduler_limits limits = {.count = 4, .weight = 10};
+    struct ticket *batch[4];
+    struct ticket *expired = NULL;
+    size_t count = 0;
+    assert_int_equal(scheduler_init(&scheduler, 100), CT_OK);
+    for (unsigned i = 0; i < 6; i++) {
+        struct ticket *ticket = make(7, 1);
+        ticket->lane = i % 2 == 0 ? LANE_INTERACTIVE : LANE_BULK;
+        put(&scheduler, ticket);
+    }
+    assert_int_equal(take(&scheduler, batch), 1);
+    drop(&scheduler, batch, 1);
+    for (struct ticket *waiting = scheduler_stop(&scheduler); waiting != NULL; count++) {
+        struct ticket *ticket = waiting;
+        waiting = ticket->next;
+        free(ticket);
+    }
+    assert_int_equal(count, 5);
+    assert_int_equal(scheduler_waiting(&scheduler), 0);
+    assert_int_equal(scheduler_take(&scheduler, LANE_BULK, limits, batch, &expired), 0);
+    struct ticket *late = make(0, 1);
+    assert_ptr_equal(scheduler_put(&scheduler, late), late);
+    free(late);
     scheduler_free(&scheduler);
 }
 
@@ -197,7 +228,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_count_and_weight), cmocka_unit_test(test_exclusive_keys),
         cmocka_unit_test(test_no_overtaking),    cmocka_unit_test(test_alone),
-        cmocka_unit_test(test_bounds),           cmocka_unit_test(test_in_flight),
+        cmocka_unit_test(test_bounds),           cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_in_flight),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,13 +78,63 @@ static enum ct_status next_result(struct store *store, int64_t deadline_ms, PGre
 
 /* ---- draining a pipeline: result, NULL, result, NULL, …, PIPELINE_SYNC -------------------- */
 
+/* " at NAME line N" of the innermost PL/pgSQL function; "" if none. The rest of the context may
+ * quote values. */
+static void name_place(const PGresult *result, char *ret, size_t room)
+{
+    static const char before[] = "PL/pgSQL function ";
+    const char *context = PQresultErrorField(result, PG_DIAG_CONTEXT);
+    const char *name = context == NULL ? NULL : strstr(context, before);
+    ret[0] = '\0';
+    if (name == NULL)
+        return;
+    name += sizeof before - 1;
+    int length = (int)strspn(name, "abcdefghijklmnopqrstuvwxyz_.0123456789");
+    const char *line = name[length] == '(' ? strstr(name + length, ") line ") : NULL;
+    if (line != NULL)
+        line += strlen(") line ");
+    (void)snprintf(ret, room, " at %.*s line %.*s", length, name,
+                   line == NULL ? 0 : (int)strspn(line, "0123456789"), line == NULL ? "" : line);
+}
+
+/* What our own log says of a failure. PostgreSQL's messages may quote what a client sent, such as a
+ * value that is no date: only those that our functions raise, of class CT, are told. */
+static void describe(const PGresult *result, const char *state, struct ct_error *err)
+{
+    static const struct {
+        int field;
+        const char *name;
+    } names[] = {
+        {PG_DIAG_SOURCE_FUNCTION, "routine"},
+        {PG_DIAG_TABLE_NAME, "table"},
+        {PG_DIAG_COLUMN_NAME, "column"},
+        {PG_DIAG_CONSTRAINT_NAME, "constraint"},
+    };
+    char text[sizeof err->text];
+    char place[96];
+    size_t length = 0;
+    name_place(result, place, sizeof place);
+    if (strncmp(state, "CT", 2) == 0) {
+        const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+        ct_error_set(err, "%s: %s%s", state, message == NULL ? "" : message, place);
+        return;
+    }
+    text[0] = '\0';
+    for (size_t i = 0; i < CT_ARRAY_LENGTH(names) && length < sizeof text; i++) {
+        const char *name = PQresultErrorField(result, names[i].field);
+        if (name != NULL)
+            length += (size_t)snprintf(text + length, sizeof text - length, " %s %s", names[i].name,
+                                       name);
+    }
+    ct_error_set(err, "%s:%s%s", state, text, place);
+}
+
 static enum ct_status classify(const PGresult *result, struct ct_error *err)
 {
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     if (state == NULL)
         return CT_DB_LOST;
-    ct_error_set(err, "%s: %s", state, text == NULL ? "" : text);
+    describe(result, state, err);
     if (err != NULL)
         (void)snprintf(err->sqlstate, sizeof err->sqlstate, "%s", state);
     if (strcmp(state, "40001") == 0 || strcmp(state, "40P01") == 0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""COMMITs that are not answered, and what else goes wrong around them."""
+"""What goes wrong around a COMMIT, and what is said of it."""
 
 import contextlib
 
@@ -41,3 +41,26 @@ def test_a_lost_commit_is_looked_up_and_done_again(people, registry, casetrace, 
     assert casetrace.psql(f"SELECT count(*) FROM registry.trace WHERE case_number = '{body['case_number']}'") == "1"
     assert metric(nobody, "commits_resolved_total") == resolved + 1
     assert metric(nobody, "batch_retries_total") == retries
+
+
+VALUE = "Unfindable-Value-4711"
+
+
+def test_messages_of_postgresql_are_not_repeated(people, registry, casetrace):
+    """They may quote what was sent: the log names the error and the place, never the value."""
+    maker, dealer = people.manufacturer(), people.dealer()
+    firearm = registry.register(maker, dealer)
+    casetrace.expected_errors.append("batch|internal")
+    said = len(casetrace.log("daemon.log"))
+    with planted(casetrace, "sale", """
+            BEGIN PERFORM NEW.transaction_number::date; RETURN NEW; END"""):
+        dealer.post("/v1/sales", registry.sale(firearm, transaction_number=VALUE), expect="internal")
+    casetrace.psql(f"ALTER TABLE registry.sale ADD CONSTRAINT planted CHECK (transaction_number <> '{VALUE}')")
+    try:
+        dealer.post("/v1/sales", registry.sale(firearm, transaction_number=VALUE), expect="internal")
+    finally:
+        casetrace.psql("ALTER TABLE registry.sale DROP CONSTRAINT planted")
+    text = casetrace.log("daemon.log")[said:]
+    assert VALUE not in text
+    assert "22007: routine DateTimeParseError at public.planted line 2" in text
+    assert "23514: routine ExecConstraints table sale constraint planted at api.create_sale" in text

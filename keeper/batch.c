@@ -32,6 +32,7 @@ struct group {
 };
 
 #define GROUPS_MAX API_SQL_HANDLERS
+#define HELD_BYTES_MAX (64u << 20)
 
 /* ---- 2. decisions ---------------------------------------------------------------------------- */
 
@@ -263,9 +264,7 @@ static char *receipt_text(struct batch *batch, size_t i, const char *note)
                             count, note);
 }
 
-/* A seal that does not open is an outcome of its own, with a second entry, before the answer that
- * says so leaves. */
-static enum ct_status log_broken_seals(struct batch *batch, uint64_t first)
+static enum ct_status append_broken_seals(struct batch *batch, uint64_t first)
 {
     struct lane *lane = batch->lane;
     struct keeper *keeper = lane->keeper;
@@ -273,10 +272,6 @@ static enum ct_status log_broken_seals(struct batch *batch, uint64_t first)
     for (size_t i = 0; i < batch->logged_count; i++) {
         if (batch->logged[i]->request.seal_broken)
             (void)json_array_append_new(entries, json_integer((json_int_t)(first + i)));
-    }
-    if (json_array_size(entries) == 0) {
-        json_decref(entries);
-        return CT_OK;
     }
     atomic_fetch_add(&keeper->stats.seals_broken, json_array_size(entries));
     ct_log(CT_LOG_ERROR, "%zu sealed records did not open", json_array_size(entries));
@@ -289,24 +284,81 @@ static enum ct_status log_broken_seals(struct batch *batch, uint64_t first)
     return status;
 }
 
+/* A seal that does not open is an outcome of its own, with a second entry, before the answer that
+ * says so leaves. */
+static bool log_broken_seals(struct batch *batch, uint64_t first)
+{
+    struct lane *lane = batch->lane;
+    enum ct_status status = append_broken_seals(batch, first);
+    if (status == CT_OK)
+        return true;
+    ct_log(CT_LOG_ERROR, "that sealed records did not open could not be logged: %s",
+           batch->err.text);
+    atomic_fetch_add(&lane->keeper->stats.log_failures, 1);
+    if (status == CT_IO)
+        keeper_end(lane->keeper, "a checkpoint could not be put on disk");
+    if (status == CT_DB_LOST)
+        lane_disconnect(lane);
+    else
+        store_roll_back(lane->store);
+    return false;
+}
+
+static void answer_one(struct batch *batch, size_t i, uint64_t first, const char *note)
+{
+    struct lane *lane = batch->lane;
+    char *proof = receipt_text(batch, i, note);
+    struct api_receipt receipt = {.entry = first + i, .proof = proof};
+    if (proof != NULL)
+        answer_request(&lane->out, lane, batch->logged[i], &receipt);
+    else
+        answer_error(&lane->out, batch->logged[i], API_ERROR_INTERNAL, NULL);
+    free(proof);
+}
+
+/* Sends on what was held back, once the log says it; else its callers may ask again. The answers of
+ * all others stand. */
+static void answer_broken_seals(struct batch *batch, uint64_t first, const struct ct_buf *held)
+{
+    struct lane *lane = batch->lane;
+    _Atomic uint64_t *answers = lane->keeper->stats.errors;
+    if (log_broken_seals(batch, first) && !held->failed &&
+        ct_buf_append(&lane->out, held->data, held->length) == CT_OK)
+        return;
+    for (size_t i = 0; i < batch->logged_count; i++) {
+        if (!batch->logged[i]->request.seal_broken)
+            continue;
+        atomic_fetch_sub(&answers[batch->logged[i]->request.error], 1);
+        atomic_fetch_add(&answers[API_ERROR_OUTCOME_UNKNOWN], 1);
+        answer_error(&lane->out, batch->logged[i], API_ERROR_OUTCOME_UNKNOWN, NULL);
+    }
+}
+
 static enum batch_result answer_all(struct batch *batch)
 {
     struct lane *lane = batch->lane;
+    struct ct_buf *out = &lane->out;
+    struct ct_buf held; /* answers that say that a seal did not open */
+    bool broken = false;
     char note[CHAIN_NOTE_ROOM];
     uint64_t first = lane->batch->first;
     if (chain_release(&lane->keeper->chain, lane->batch->tree.size, &lane->batch->root, note,
                       &batch->err) != CT_OK)
         return BATCH_UNRELEASED;
+    ct_buf_init(&held, HELD_BYTES_MAX);
     for (size_t i = 0; i < batch->logged_count; i++) {
-        char *proof = receipt_text(batch, i, note);
-        struct api_receipt receipt = {.entry = first + i, .proof = proof};
-        if (proof != NULL)
-            answer_request(&lane->out, lane, batch->logged[i], &receipt);
-        else
-            answer_error(&lane->out, batch->logged[i], API_ERROR_INTERNAL, NULL);
-        free(proof);
+        size_t start = out->length;
+        answer_one(batch, i, first, note);
+        if (!batch->logged[i]->request.seal_broken)
+            continue;
+        broken = true;
+        (void)ct_buf_append(&held, out->data + start, out->length - start);
+        out->length = start;
     }
-    return log_broken_seals(batch, first) == CT_OK ? BATCH_DONE : BATCH_UNRELEASED;
+    if (broken)
+        answer_broken_seals(batch, first, &held);
+    ct_buf_free(&held);
+    return BATCH_DONE;
 }
 
 static void answer_without_entry(struct batch *batch)
@@ -412,7 +464,8 @@ static enum batch_result run_opened(struct batch *batch, const struct credential
         settle_budgets(batch, result == BATCH_DONE ? (int64_t)lane->batch->first : -1);
     if (result == BATCH_DONE) {
         result = answer_all(batch);
-        answer_without_entry(batch);
+        if (result == BATCH_DONE)
+            answer_without_entry(batch);
     }
     return result;
 }

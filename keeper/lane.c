@@ -155,7 +155,6 @@ static void run_split(struct lane *lane, struct ticket **tickets, size_t count, 
     case BATCH_UNRELEASED:
         /* Committed, and no answer may leave without its anchor: the client asks again. */
         atomic_fetch_add(&lane->keeper->stats.log_failures, 1);
-        ct_buf_reset(&lane->out);
         answer_each(lane, tickets, count, API_ERROR_OUTCOME_UNKNOWN);
         keeper_end(lane->keeper, "a checkpoint could not be put on disk before its answers");
         break;

@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What goes wrong around a COMMIT, and what is said of it."""
 
+import concurrent.futures
 import contextlib
+import os
+import signal
 
+from client import ANY
+from instance import wait_for
 from test_batch import metric
+from test_takeover import wait_until_idle
 
 
 @contextlib.contextmanager
@@ -64,3 +70,59 @@ def test_messages_of_postgresql_are_not_repeated(people, registry, casetrace):
     assert VALUE not in text
     assert "22007: routine DateTimeParseError at public.planted line 2" in text
     assert "23514: routine ExecConstraints table sale constraint planted at api.create_sale" in text
+
+
+# ---- seals that do not open ----------------------------------------------------------------------
+
+
+def at_once(casetrace, calls):
+    """Their replies, the keeper having found all of them waiting, so that they share a batch."""
+    with concurrent.futures.ThreadPoolExecutor(len(calls)) as pool:
+        keeper = casetrace.keeper_pid
+        os.kill(keeper, signal.SIGSTOP)
+        try:
+            futures = [pool.submit(call) for call in calls]
+            wait_until_idle(casetrace.front_pid)
+        finally:
+            os.kill(keeper, signal.SIGCONT)
+        return [future.result() for future in futures]
+
+
+def broken_seals(casetrace):
+    """Entries that say that a seal did not open."""
+    return int(casetrace.psql("SELECT count(*) FROM registry.log_entry WHERE convert_from(header, 'UTF8')::json "
+                              "->> 'operation' = 'unseal'"))
+
+
+def test_a_broken_seal_that_cannot_be_logged(people, registry, casetrace, nobody):
+    """Only whoever met it is sent away; when it can be logged, the answer says what is the matter."""
+    maker, dealer, police = people.manufacturer(), people.dealer(), people.investigator()
+    firearms = registry.register(maker, dealer, 10)
+    sales = [dealer.post("/v1/sales", registry.sale(firearm))["id"] for firearm in firearms]
+    broken = (3, 8)
+    ids = ", ".join(f"'{sales[n][4:]}'" for n in broken)
+    casetrace.expected_errors.append("sealed records did not open")
+    casetrace.psql("SET session_replication_role = replica; UPDATE registry.sale_purchaser "
+                   f"SET sealed = set_byte(sealed, 40, (get_byte(sealed, 40) + 1) % 256) WHERE sale_id IN ({ids})")
+    bodies, keeper, logged = [registry.trace(firearm.code) for firearm in firearms], casetrace.keeper_pid, broken_seals(casetrace)
+
+    def ask(n):
+        return police.post("/v1/traces", bodies[n], idempotency=f"broken-seal-{n}", expect=ANY)
+    with planted(casetrace, "log_entry", """
+            BEGIN IF convert_from(NEW.header, 'UTF8')::json ->> 'operation' = 'unseal' THEN RAISE EXCEPTION 'planted'; END IF;
+            RETURN NEW; END"""):
+        batches = metric(nobody, "batches_total")
+        replies = at_once(casetrace, [lambda n=n: ask(n) for n in range(10)])
+    assert metric(nobody, "batches_total") <= batches + 3, "they hardly shared a batch"
+    assert {n for n in range(10) if replies[n].status != 201} == set(broken)
+    for n, reply in enumerate(replies):
+        assert entries_of(casetrace, reply) == 1
+        if n in broken:
+            assert reply.status == 503 and reply.code == "outcome_unknown"
+        else:
+            assert reply["candidates"][0]["first_purchaser"]["family_name"].startswith("Quispe")
+    assert casetrace.keeper_pid == keeper and broken_seals(casetrace) == logged
+    for n in broken:
+        shown = ask(n)["candidates"][0]["first_purchaser"]
+        assert shown["disclosed"] is False and shown["reason"] == "seal_broken"
+    wait_for(lambda: broken_seals(casetrace) == logged + 2, 5, "entries of the broken seals")

@@ -69,6 +69,10 @@ const struct store_statement api_statements[API_SQL_COUNT] = {
                                       "character, registered "
                                       "FROM api.registry_frequencies()"},
     [API_SQL_code_frequency_fill] = {"code_frequency_fill", "SELECT api.code_frequency_fill()"},
+    /* No row: it has ended. True: it was made to. */
+    [API_SQL_session_end] = {"session_end",
+                             "SELECT pg_terminate_backend(pid, $3) FROM pg_stat_activity "
+                             "WHERE pid = $1 AND backend_start = $2 AND pid <> pg_backend_pid()"},
     /* Session level: held by the writer for as long as its connection lives. */
     [API_SQL_writer_lock] = {"writer_lock", "SELECT pg_try_advisory_lock(4849523, 1)"},
 };

@@ -56,6 +56,7 @@ enum api_sql {
     API_SQL_log_head,
     API_SQL_log_take,
     API_SQL_log_resolve,
+    API_SQL_session_end,
     API_SQL_log_batch_by_size,
     API_SQL_log_hashes,
     API_SQL_log_sign_store,

@@ -194,7 +194,37 @@ static enum ct_status queue_append(const struct chain *chain, struct store *stor
     return status;
 }
 
-/* Inside a transaction, after the head row is locked by it: did that batch commit? */
+static enum ct_status took_too_long(struct ct_error *err, const char *what)
+{
+    ct_error_set(err, "%s", what);
+    (void)snprintf(err->sqlstate, sizeof err->sqlstate, "55P03"); /* as if the database said so */
+    return CT_DB;
+}
+
+/* Of a session whose connection was lost, the last statements may still lie in a buffer on the way,
+ * before the one that locks the head: an answer would not be final while it lives. */
+static enum ct_status end_session(struct store *store, struct store_session session,
+                                  struct ct_error *err)
+{
+    struct store_params params;
+    struct store_result *result = NULL;
+    store_params_init(&params);
+    store_param_int(&params, session.pid);
+    store_param_bigint(&params, session.started);
+    store_param_bigint(&params, LIMIT_SESSION_END_MS);
+    enum ct_status status = store_queue(store, API_SQL_session_end, &params);
+    if (status == CT_OK)
+        status =
+            store_run(store, ct_mono_ms() + LIMIT_STATEMENT_MS + LIMIT_SILENCE_MS, &result, 1, err);
+    if (status == CT_OK && store_rows(result) > 0 && !store_get_bool(result, 0, 0))
+        status = took_too_long(err, "the session of a COMMIT without an answer does not end");
+    store_result_free(result);
+    store_params_free(&params);
+    return status;
+}
+
+/* The session to which it was sent has ended: did that batch commit? Locks the head row, which
+ * stays so if a transaction is open. */
 static enum ct_status ask_committed(struct store *store, const uint8_t batch[CT_UUID_BYTES],
                                     bool *ret_committed, struct ct_error *err)
 {
@@ -205,7 +235,7 @@ static enum ct_status ask_committed(struct store *store, const uint8_t batch[CT_
     (void)store_take_commit_warning(store);
     enum ct_status status = store_queue(store, API_SQL_log_resolve, &params);
     if (status == CT_OK)
-        status = store_run(store, ct_mono_ms() + LIMIT_LOCK_MS, &result, 1, err);
+        status = store_run(store, ct_mono_ms() + LIMIT_LOCK_MS + LIMIT_SILENCE_MS, &result, 1, err);
     if (status == CT_OK && store_take_commit_warning(store))
         status = CT_DB_LOST; /* what it saw may be gone again with this server */
     if (status == CT_OK)
@@ -224,6 +254,8 @@ static enum ct_status settle(struct chain *chain, struct store *store, struct ct
     /* What the caller has queued goes first: its results are not ours. */
     enum ct_status status =
         store_run(store, ct_mono_ms() + LIMIT_LOCK_MS + LIMIT_STATEMENT_MS, NULL, 0, err);
+    if (status == CT_OK)
+        status = end_session(store, chain->unresolved_session, err);
     if (status == CT_OK)
         status = ask_committed(store, chain->unresolved_batch, &committed, err);
     if (status != CT_OK)
@@ -257,8 +289,7 @@ static enum ct_status lock_chain(struct chain *chain, struct ct_error *err)
 {
     if (lock_until(&chain->mutex, LIMIT_LOCK_MS + LIMIT_STATEMENT_MS) == 0)
         return CT_OK;
-    ct_error_set(err, "the turn to append to the log did not come in time");
-    return CT_LIMIT;
+    return took_too_long(err, "the turn to append to the log did not come in time");
 }
 
 static enum ct_status append_locked(struct chain *chain, struct store *store,
@@ -297,6 +328,7 @@ static enum ct_status append_locked(struct chain *chain, struct store *store,
     } else if (status == CT_DB_LOST) {
         chain->unresolved = true;
         memcpy(chain->unresolved_batch, id, CT_UUID_BYTES);
+        chain->unresolved_session = store_session(store);
         chain->unresolved_tree = ret_batch->tree;
         chain->unresolved_root = ret_batch->root;
     }

@@ -41,6 +41,7 @@ struct chain {
     /* A batch whose COMMIT was sent and not confirmed: nothing is appended before it is known. */
     bool unresolved;
     uint8_t unresolved_batch[CT_UUID_BYTES];
+    struct store_session unresolved_session; /* to which it was sent */
     struct accesslog_tree unresolved_tree;
     struct accesslog_hash unresolved_root;
 
@@ -87,7 +88,9 @@ enum ct_status chain_append(struct chain *chain, struct store *store,
                             size_t count, struct accesslog_batch *ret_batch, bool *ret_sent,
                             struct ct_error *err) CT_MUST_CHECK;
 
-/* Finds out on a new connection, with no transaction open, whether that batch committed. */
+/* Finds out on a new connection, with no transaction open, whether that batch committed. Ends the
+ * session to which its COMMIT was sent first, so that the answer is final.
+ * Errors: CT_DB, CT_DB_LOST: it is not known. */
 enum ct_status chain_resolve(struct chain *chain, struct store *store,
                              const uint8_t batch[CT_UUID_BYTES], bool *ret_committed,
                              struct ct_error *err) CT_MUST_CHECK;

@@ -93,12 +93,13 @@ CREATE FUNCTION api.log_resolve(batch uuid) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- Waits for a transaction that still commits on a connection that was lost.
+    -- Waits for a transaction that still commits. One that has not come to its
+    -- log_append yet is not waited for: its session must have been ended before.
     PERFORM FROM registry.log_head h WHERE h.id = 1 FOR UPDATE;
     RETURN EXISTS (SELECT FROM registry.log_batch b WHERE b.batch_id = log_resolve.batch);
 END $$;
 COMMENT ON FUNCTION api.log_resolve(uuid) IS
-    'whether a batch whose COMMIT got no answer has committed; locks the head first, so the answer is final';
+    'whether a batch whose COMMIT got no answer has committed; final if the session to which it was sent has ended';
 
 CREATE FUNCTION api.log_batch_by_size(of_size bigint)
     RETURNS TABLE (batch_id uuid, first_idx bigint, count integer, size bigint, root bytea, at timestamptz)

@@ -16,6 +16,7 @@ struct store {
     PGconn *connection;
     const struct store_statement *statements;
     size_t statement_count;
+    struct store_session session;
     size_t queued; /* statements since the last sync */
     bool failed;
     bool commit_warning;
@@ -344,6 +345,7 @@ static enum ct_status prepare_all(struct store *store, int statement_timeout_ms,
     (void)snprintf(timeouts, sizeof timeouts, "SELECT set_config('statement_timeout', '%d', false)",
                    statement_timeout_ms);
     static const char *const session[] = {
+        "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()",
         "SET jit = off",
         "SET synchronous_commit = on",
         "SET TimeZone = 'UTC'",
@@ -360,17 +362,26 @@ static enum ct_status prepare_all(struct store *store, int statement_timeout_ms,
     };
     if (PQsetnonblocking(store->connection, 1) != 0 || PQenterPipelineMode(store->connection) != 1)
         return lost(store, "(pipeline mode)", err);
-    enum ct_status status = queue_plain(store, timeouts);
+    enum ct_status status = CT_OK;
     for (size_t i = 0; status == CT_OK && i < CT_ARRAY_LENGTH(session); i++)
         status = queue_plain(store, session[i]);
+    if (status == CT_OK)
+        status = queue_plain(store, timeouts);
     for (size_t i = 0; status == CT_OK && i < store->statement_count; i++) {
         if (PQsendPrepare(store->connection, store->statements[i].name, store->statements[i].sql, 0,
                           NULL) == 0)
             status = queue_failed(store);
     }
-    if (status != CT_OK)
-        return status;
-    return sync_and_drain(store, deadline_ms, NULL, 0, err);
+    PGresult *self = NULL;
+    if (status == CT_OK)
+        status = sync_and_drain(store, deadline_ms, &self, 1, err);
+    if (status == CT_OK) {
+        const struct store_result *result = (const struct store_result *)self;
+        store->session.pid = store_get_int(result, 0, 0);
+        store->session.started = store_get_bigint(result, 0, 1);
+    }
+    PQclear(self);
+    return status;
 }
 
 enum ct_status store_open(const struct store_options *options, int64_t deadline_ms,
@@ -409,6 +420,11 @@ int store_fd(const struct store *store)
 bool store_alive(const struct store *store)
 {
     return !store->failed;
+}
+
+struct store_session store_session(const struct store *store)
+{
+    return store->session;
 }
 
 bool store_take_commit_warning(struct store *store)

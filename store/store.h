@@ -35,6 +35,12 @@ void store_close(struct store *store);
 int store_fd(const struct store *store);
 /* False once the connection failed; only store_close() helps then. */
 bool store_alive(const struct store *store);
+/* Which session of the server it is; a process id alone may be another's by the time it is used. */
+struct store_session {
+    int32_t pid;
+    int64_t started; /* as PostgreSQL counts: microseconds since 2000 */
+};
+struct store_session store_session(const struct store *store);
 /* Whether a COMMIT came back with a warning (a cancelled wait for a synchronous standby). Clears
  * the mark. */
 bool store_take_commit_warning(struct store *store);

@@ -8,6 +8,7 @@ import signal
 
 from client import ANY
 from instance import wait_for
+from standby import LIMITS
 from test_batch import metric
 from test_takeover import wait_until_idle
 
@@ -47,6 +48,31 @@ def test_a_lost_commit_is_looked_up_and_done_again(people, registry, casetrace, 
     assert casetrace.psql(f"SELECT count(*) FROM registry.trace WHERE case_number = '{body['case_number']}'") == "1"
     assert metric(nobody, "commits_resolved_total") == resolved + 1
     assert metric(nobody, "batch_retries_total") == retries
+
+
+def test_a_lost_commit_does_not_happen_later(people, registry, casetrace):
+    """The keeper gives up a session that is busy with what comes before the log's head. Whatever it is told of
+    the batch then must stay so, although COMMIT is on its way to that session."""
+    maker, dealer, police = people.manufacturer(), people.dealer(), people.investigator()
+    body = registry.trace(registry.register(maker, dealer).code)
+    case, keeper = body["case_number"], casetrace.keeper_pid
+    casetrace.expected_errors.append("batch")
+    with planted(casetrace, "trace", f"""
+            BEGIN
+                IF NEW.case_number <> '{case}' THEN RETURN NEW; END IF;
+                IF nextval('public.planted') > 1 THEN RAISE EXCEPTION 'not again' USING ERRCODE = 'query_canceled'; END IF;
+                BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN query_canceled THEN NULL; END;
+                PERFORM pg_sleep({LIMITS["STATEMENT"] + LIMITS["LOCK"] + 1}); -- statement_timeout has struck, and does once
+                RETURN NEW;
+            END"""):
+        reply = police.post("/v1/traces", body, expect="overloaded")
+        assert casetrace.psql("SELECT last_value FROM public.planted") == "2", "not tried again"
+        wait_for(lambda: casetrace.psql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") == "0", 20,
+                 "the end of the session that was given up")
+    assert entries_of(casetrace, reply) == 0, "what was refused as not done was done later"
+    assert casetrace.psql(f"SELECT count(*) FROM registry.trace WHERE case_number = '{case}'") == "0"
+    assert police.post("/v1/traces", body).status == 201
+    assert casetrace.keeper_pid == keeper
 
 
 VALUE = "Unfindable-Value-4711"

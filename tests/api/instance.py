@@ -48,6 +48,14 @@ def process_stat(pid):
     return fields[0], int(fields[1]), int(fields[11]) + int(fields[12])
 
 
+def pause(pid):
+    """Stops a process until SIGCONT; nothing of it runs any more when this returns."""
+    os.kill(pid, signal.SIGSTOP)
+    # The signal is taken by one thread, and the others run on until that one does.
+    wait_for(lambda: all(pathlib.Path(f"/proc/{pid}/task/{task}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
+                         for task in os.listdir(f"/proc/{pid}/task")), STOP_S, "a process that stands still")
+
+
 def children(pid):
     found = []
     for name in os.listdir("/proc"):

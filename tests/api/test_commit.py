@@ -7,7 +7,7 @@ import os
 import signal
 
 from client import ANY
-from instance import wait_for
+from instance import pause, wait_for
 from standby import LIMITS
 from test_batch import metric
 from test_takeover import wait_until_idle
@@ -105,7 +105,7 @@ def at_once(casetrace, calls):
     """Their replies, the keeper having found all of them waiting, so that they share a batch."""
     with concurrent.futures.ThreadPoolExecutor(len(calls)) as pool:
         keeper = casetrace.keeper_pid
-        os.kill(keeper, signal.SIGSTOP)
+        pause(keeper)
         try:
             futures = [pool.submit(call) for call in calls]
             wait_until_idle(casetrace.front_pid)

@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from client import ANY
-from instance import Instance, children, process_stat, wait_for
+from instance import Instance, children, pause, process_stat, wait_for
 from standby import LIMITS, REFUSED_S, TAKEOVER_S, Standby, World, load_on, power_cut, refuses, serves, stands_by
 from written_log import Tree, literal
 
@@ -106,7 +106,7 @@ def test_a_keeper_that_wakes_up_too_late(world, connections):
     with load_on(world.admin) as load:
         wait_for(lambda: len(load.replies) > 200, 20, "load")
         keeper = first.keeper_pid
-        os.kill(keeper, signal.SIGSTOP)
+        pause(keeper)
         try:
             before = world.head()
             ended = first.psql("SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) "
@@ -152,7 +152,7 @@ def test_a_lost_lock_that_nobody_took(world):
 
 def test_what_was_answered_as_not_attempted_is_not_done_later(world):
     keeper = world.first.keeper_pid
-    os.kill(keeper, signal.SIGSTOP)
+    pause(keeper)
     try:
         replies = [world.admin.get("/v1/me", expect="not_attempted")]
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
@@ -494,7 +494,7 @@ def test_the_head_is_locked_by_somebody_else(world):
     before = world.head()
     keeper, front = first.keeper_pid, first.front_pid
     with held_head(world):
-        os.kill(keeper, signal.SIGSTOP)  # so that it finds many at once, for one batch
+        pause(keeper)  # so that it finds many at once, for one batch
         try:
             answered = asked_at_once(world.admin, 40, me)
             wait_until_idle(front)

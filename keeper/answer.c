@@ -78,7 +78,7 @@ static json_t *problem_of(const struct ticket *ticket, enum api_error error, con
 static void answer_problem(struct ct_buf *out, const struct ticket *ticket, enum api_error error,
                            const json_t *details, const char *entry)
 {
-    char retry[8];
+    char retry[12];
     struct message_answer answer =
         answer_to(ticket, api_errors[error].status, "application/problem+json");
     unsigned retry_after_s = ticket->request.retry_after_s > 0 ? ticket->request.retry_after_s

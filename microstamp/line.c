@@ -56,7 +56,7 @@ static struct exam_line *next_line(struct exam_set *set)
 
     if (set->count == set->capacity) {
         if (microstamp_exam_grow((void **)&set->line, &capacity, set->count + 1,
-                                 sizeof(*set->line)) != MICROSTAMP_OK)
+                                 sizeof(struct exam_line *)) != MICROSTAMP_OK)
             return NULL;
         for (size_t i = set->capacity; i < capacity; i++)
             set->line[i] = NULL;

@@ -51,6 +51,51 @@ static int read_firearms(void **state)
     return firearm_count == 2000 ? 0 : -1;
 }
 
+/* An examination of the same reading and firearms comes to the same answer. */
+static void check_examination(const struct microstamp_matrix *matrix, const char *text,
+                              double registered, const struct microstamp_hit *hits,
+                              const struct firearm *const *found, size_t count,
+                              const struct microstamp_ranking *ranking,
+                              const struct microstamp_ranked_hit *ranked)
+{
+    struct microstamp_registry registry = {
+        .firearms = registered, .pi0 = 0.5, .r29 = (double)firearm_count};
+    struct microstamp_recorded recorded[16];
+    struct microstamp_candidate candidates[16];
+    struct microstamp_observation observation;
+    struct microstamp_mark mark = {.r29 = &observation};
+    struct microstamp_examination *exam = NULL;
+    const struct microstamp_lookup *lookups;
+    const struct microstamp_group *group;
+    char code[16][9];
+    size_t size;
+
+    for (size_t i = 0; i < count; i++) {
+        microstamp_r29_canonical(&found[i]->code, code[i]);
+        recorded[i] = (struct microstamp_recorded){0, MICROSTAMP_R29, code[i], 1.0};
+        candidates[i] = (struct microstamp_candidate){
+            .mark = &recorded[i], .mark_count = 1, .factor = {hits[i].factor}};
+    }
+    assert_int_equal(
+        microstamp_observation_parse(MICROSTAMP_R29, text, strlen(text), &observation, NULL),
+        MICROSTAMP_OK);
+    assert_int_equal(microstamp_examination_make(&exam), MICROSTAMP_OK);
+    microstamp_examination_begin(exam, matrix, &registry);
+    assert_int_equal(microstamp_examination_add(exam, &mark), MICROSTAMP_OK);
+    assert_int_equal(microstamp_examination_plan(exam, 0, &lookups, &size), MICROSTAMP_OK);
+    assert_int_equal(microstamp_examination_resolve(exam, candidates, count), MICROSTAMP_OK);
+    group = microstamp_examination_groups(exam, &size);
+    assert_int_equal(size, 1);
+    assert_int_equal(group->ranking.state, ranking->state);
+    assert_near(group->ranking.likelihood_ratio, ranking->likelihood_ratio, 1e-12);
+    assert_near(group->ranking.not_registered, ranking->not_registered, 1e-12);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(group->ranked[i].candidate, ranked[i].hit);
+        assert_near(group->ranked[i].posterior, ranked[i].posterior, 1e-12);
+    }
+    microstamp_examination_free(exam);
+}
+
 static void check_casing(const struct microstamp_matrix *matrix, json_t *casing, double registered,
                          struct microstamp_words *words)
 {
@@ -79,6 +124,7 @@ static void check_casing(const struct microstamp_matrix *matrix, json_t *casing,
         }
     }
     microstamp_rank(words, hits, count, registered, 0.5, ranked, &ranking);
+    check_examination(matrix, text, registered, hits, found, count, &ranking, ranked);
     if (json_is_null(expected)) {
         assert_string_equal(microstamp_state_name(ranking.state), "no_match");
         return;

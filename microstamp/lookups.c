@@ -12,10 +12,9 @@
 #define SEVERAL_WRONG 400 /* they contradict each other in another way */
 #define PER_CHOICE 14.0   /* words for each string that choices leave, without unread ones */
 #define PER_STRING 0.16   /* the same with one unread */
-#define TWO_UNREAD                                                                                 \
-    142.0          /* words when 29^2 strings are left, the fewest that codes do not check         \
-                    */
-#define GROWTH 1.6 /* power at which that grows with the strings left */
+#define TWO_UNREAD 142.0  /* words when 29^2 strings are left, which no check sum tells apart */
+#define MISREAD_HALF 67.0 /* strings that stand for a half of which all was read, mostly */
+#define GROWTH 1.6        /* power at which that grows with the strings left */
 
 /* How many characters a position leaves, as the number of equally probable ones that would be as
  * uncertain: exp of the entropy (C. E. Shannon, 1948). */
@@ -95,17 +94,16 @@ static double of_r29(const struct microstamp_observation *observation)
     return unread == 0 ? fmin(PER_CHOICE * strings, TWO_UNREAD * 2.0) : PER_STRING * strings;
 }
 
-/* A pattern is expanded, or else half of the code is searched for. */
+/* Both halves as read, or one of them with nearly all of the ways in which it may have been
+ * misread: see halves.c. */
 static double of_opaque(const struct microstamp_observation *observation)
 {
-    double strings = 1.0;
+    double strings[2] = {1.0, 1.0};
 
-    for (unsigned i = 0; i < observation->length; i++) {
-        const struct microstamp_position *position = &observation->position[i];
-
-        strings *= position->read ? __builtin_popcountll(position->set) : MICROSTAMP_OPAQUE_SIZE;
-    }
-    return strings <= MICROSTAMP_PATTERN_MAX ? strings : MICROSTAMP_WORDS_MAX;
+    for (unsigned i = 0; i < observation->length; i++)
+        strings[i >= observation->length / 2] *= characters_left(observation, i);
+    return fmin(fmin(strings[0] + strings[1] + 1.0, MISREAD_HALF * fmin(strings[0], strings[1])),
+                MICROSTAMP_PATTERN_MAX);
 }
 
 unsigned microstamp_observation_lookups(const struct microstamp_observation *observation)

@@ -188,6 +188,13 @@ static void test_few_lookups(void **state)
         if (lookup_count > needs[k].lookups)
             fail_msg("%s: %zu look-ups", needs[k].reading, lookup_count);
         assert_true(lookup_count > 0);
+        /* As was foreseen, but for what could never be enough and is cut short. */
+        if (needs[k].lookups != 256) {
+            double foreseen = microstamp_observation_lookups(&seen[0]);
+
+            if (foreseen < 0.7 * (double)lookup_count || foreseen > 3.0 * (double)lookup_count)
+                fail_msg("%s: %zu look-ups, foreseen %g", needs[k].reading, lookup_count, foreseen);
+        }
     }
 }
 

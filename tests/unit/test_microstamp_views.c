@@ -644,9 +644,9 @@ static void test_lookups_of_others(void **state)
     struct microstamp_observation o = observation_from(MICROSTAMP_OPAQUE, "A7?[12]9");
 
     (void)state;
-    assert_int_equal(microstamp_observation_lookups(&o), 72);
-    o = observation_from(MICROSTAMP_OPAQUE, "A7???9");
-    assert_int_equal(microstamp_observation_lookups(&o), MICROSTAMP_WORDS_MAX);
+    assert_int_equal(microstamp_observation_lookups(&o), 67);
+    o = observation_from(MICROSTAMP_OPAQUE, "????????");
+    assert_int_equal(microstamp_observation_lookups(&o), MICROSTAMP_PATTERN_MAX);
     o = observation_from(MICROSTAMP_R29, "00000000");
     o.orientation_unknown = true;
     assert_int_equal(microstamp_observation_lookups(&o), 1);

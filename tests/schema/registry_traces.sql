@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Traces: looked up, recorded, read again, listed; and by which look-ups.
 BEGIN;
-SELECT plan(43);
+SELECT plan(44);
 \ir registry.psql
 
 SELECT count(*) FROM pg_temp.ask('register_firearms', :'ridge', pg_temp.registration('atomic',
@@ -56,6 +56,11 @@ SELECT is_empty($$SELECT line FROM plan WHERE line ~ '(Seq Scan|Hash|Merge|Memoi
 SELECT is((SELECT array_agg(DISTINCT substring(line FROM 'Index (?:Only )?Scan (?:Backward )?using (\S+)') COLLATE "C") FROM plan WHERE line ~ 'Index'
            AND line ~ '(code_pkey|mark_code|firearm_state_pkey|sale_purchaser_pkey)'),
           '{code_pkey,firearm_state_pkey,mark_code,sale_purchaser_pkey}', 'by the keys');
+-- A plain join was planned the wrong way round once the table was known to be empty, in sessions that
+-- no test is long enough for: so the text is looked at.
+SELECT is((SELECT count(*)::int FROM pg_proc p WHERE p.pronamespace = 'api'::regnamespace
+           AND p.proname IN ('trace_exhibits', 'trace_newest') AND p.prosrc ~ 'CROSS JOIN LATERAL \([^)]*WHERE x\.[^)]*OFFSET 0'), 2,
+          'exhibits and versions too, whatever the planner thinks');
 
 -- recorded -------------------------------------------------------------------------------------------
 

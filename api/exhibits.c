@@ -7,6 +7,7 @@
 
 #define MEMBERS_MAX 64 /* of one object in a specimen */
 #define REVISED_MAX (8u << 20)
+#define CHOICE_READ 4 /* more characters than these in a choice, and it counts as not read */
 
 /* ---- what was read, in one way of writing it ------------------------------------------------ */
 
@@ -88,18 +89,22 @@ static void add_value(crypto_generichash_state *state, const json_t *value, unsi
     }
 }
 
-/* Positions of a mark that say nothing. */
+/* Positions of a mark that say nothing, or next to nothing: a choice of many is a way to try. */
 static int unread_of(const json_t *mark)
 {
     const char *reading = ct_json_string(mark, "reading");
     int unread = 0;
     size_t index;
     json_t *position;
-    for (; reading != NULL && *reading != '\0'; reading++)
-        unread += *reading == '?';
+    for (; reading != NULL && *reading != '\0'; reading++) {
+        size_t choice = *reading == '[' ? strcspn(reading + 1, "]") : 0;
+        unread += *reading == '?' || choice > CHOICE_READ;
+        reading += choice;
+    }
     json_array_foreach(json_object_get(mark, "positions"), index, position)
     {
-        unread += json_object_size(position) == 0;
+        size_t choice = json_object_size(position);
+        unread += choice == 0 || choice > CHOICE_READ;
     }
     return unread;
 }

@@ -390,7 +390,8 @@ static void settle_budgets(struct batch *batch, int64_t first)
         const struct api_request *request = &ticket->request;
         int64_t entry = first < 0 ? -1 : first + (int64_t)i;
         struct budget_use use = {
-            request->state, request->candidates, request->unread, entry, entry, 1};
+            request->state,  request->candidates, request->unread, entry, entry, 1,
+            request->touched};
         if (ticket->budget_day == 0 || request->error != API_ERROR_NONE)
             continue;
         budget_settle(budget, &request->identity, ticket->budget_day, &use, ct_now_ms());

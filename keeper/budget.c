@@ -21,6 +21,7 @@ static const struct finding_kind {
     {"no_match_limit", BUDGET_NO_MATCH, false, 0},
     {"wildcards_in_bulk", BUDGET_WILDCARDS, false, 20},
     {"many_firearms_by_candidates", BUDGET_CANDIDATES, false, 100},
+    {"one_firearm_repeatedly", BUDGET_FIREARM, false, 5},
     {"budget_spent", BUDGET_SPENT, false, 0},
     {"agency_budget_spent", BUDGET_SPENT, true, 0},
 };
@@ -34,6 +35,7 @@ void budget_init(struct budget *budget, const struct budget_limits *limits)
 void budget_free(struct budget *budget)
 {
     free(budget->rows);
+    repeats_free(&budget->repeats);
     free(budget->findings);
     (void)pthread_mutex_destroy(&budget->mutex);
 }
@@ -94,6 +96,7 @@ static void begin_day(struct budget *budget, int64_t day)
 {
     if (budget->rows != NULL)
         memset(budget->rows, 0, budget->room * sizeof *budget->rows);
+    repeats_forget(&budget->repeats);
     budget->count = 0;
     budget->day = day;
 }
@@ -133,15 +136,35 @@ static void push_finding(struct budget *budget, const struct budget_finding *fin
     budget->findings[budget->finding_count++] = *finding;
 }
 
-/* ---- counting; the mutex is held ---------------------------------------------------------------
- */
-
 /* Who is counted: an account, or its organization. */
 struct party {
     const uint8_t *account;
     const uint8_t *organization;
     bool of_agency;
 };
+
+/* Whether a counter has come to what makes a finding, for the first time on this day. */
+static void find(struct budget *budget, struct budget_row *row, const struct party *party,
+                 enum budget_counter counter, const struct budget_tally *tally)
+{
+    for (size_t i = 0; i < CT_ARRAY_LENGTH(kinds); i++) {
+        uint32_t threshold = threshold_of(budget, &kinds[i]);
+        if (kinds[i].counter != counter || kinds[i].of_agency != party->of_agency ||
+            threshold == 0 || tally->count < threshold || (row->found & 1u << i) != 0)
+            continue;
+        row->found |= 1u << i;
+        struct budget_finding finding = {.kind = kinds[i].name,
+                                         .of_agency = party->of_agency,
+                                         .day = budget->day,
+                                         .tally = *tally};
+        memcpy(finding.account, party->account, CT_UUID_BYTES);
+        memcpy(finding.organization, party->organization, CT_UUID_BYTES);
+        push_finding(budget, &finding);
+    }
+}
+
+/* ---- counting; the mutex is held ---------------------------------------------------------------
+ */
 
 static void count_up(struct budget *budget, struct budget_row *row, const struct party *party,
                      enum budget_counter counter, uint32_t amount, const struct budget_use *use)
@@ -155,19 +178,20 @@ static void count_up(struct budget *budget, struct budget_row *row, const struct
         tally->first_entry = use->first_entry;
     if (use->last_entry > tally->last_entry)
         tally->last_entry = use->last_entry;
-    for (size_t i = 0; i < CT_ARRAY_LENGTH(kinds); i++) {
-        uint32_t threshold = threshold_of(budget, &kinds[i]);
-        if (kinds[i].counter != counter || kinds[i].of_agency != party->of_agency ||
-            threshold == 0 || before >= threshold || tally->count < threshold)
-            continue;
-        struct budget_finding finding = {.kind = kinds[i].name,
-                                         .of_agency = party->of_agency,
-                                         .day = budget->day,
-                                         .tally = *tally};
-        memcpy(finding.account, party->account, CT_UUID_BYTES);
-        memcpy(finding.organization, party->organization, CT_UUID_BYTES);
-        push_finding(budget, &finding);
-    }
+    find(budget, row, party, counter, tally);
+}
+
+/* Those firearms that an account was shown again and again: a bisection looks like that. It is
+ * counted from the keeper's start, for it is not in the records that are loaded. */
+static void count_firearms(struct budget *budget, struct budget_row *row, const struct party *party,
+                           const struct budget_use *use)
+{
+    struct budget_tally tally = {.first_entry = -1, .last_entry = use->last_entry};
+    if (use->touched == NULL)
+        return;
+    tally.count = repeats_note(&budget->repeats, party->account, use->touched, use->first_entry,
+                               &tally.first_entry);
+    find(budget, row, party, BUDGET_FIREARM, &tally);
 }
 
 static bool book(struct budget *budget, const uint8_t account[CT_UUID_BYTES],
@@ -187,6 +211,7 @@ static bool book(struct budget *budget, const uint8_t account[CT_UUID_BYTES],
     if (use->state != NULL && strcmp(use->state, "candidates") == 0 && use->candidates > 0)
         count_up(budget, row, &party, BUDGET_CANDIDATES, (uint32_t)use->candidates * use->times,
                  use);
+    count_firearms(budget, row, &party, use);
     row = row_of(budget, organization);
     if (row == NULL)
         return false;

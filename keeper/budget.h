@@ -7,6 +7,7 @@
  * reserved from before a trace is carried out and settled after its commit. */
 
 #include "api/api.h"
+#include "keeper/repeats.h"
 
 #include <pthread.h>
 
@@ -23,6 +24,7 @@ enum budget_counter {
     BUDGET_WILDCARDS,  /* traces with a mark of which two or more characters were not read */
     BUDGET_CANDIDATES, /* firearms shown as candidates that were not identified */
     BUDGET_COUNTERS,
+    BUDGET_FIREARM = BUDGET_COUNTERS, /* traces that showed one and the same firearm */
 };
 
 struct budget_tally {
@@ -36,6 +38,7 @@ struct budget_row {
     uint8_t id[CT_UUID_BYTES];
     bool used;
     uint32_t reserved;
+    uint32_t found; /* a bit for each kind of finding that was made */
     struct budget_tally tally[BUDGET_COUNTERS];
 };
 
@@ -57,6 +60,7 @@ struct budget {
     struct budget_row *rows; /* room is a power of two */
     size_t room;
     size_t count;
+    struct repeats repeats;
     struct budget_finding *findings;
     size_t finding_count;
     size_t finding_room;
@@ -69,7 +73,8 @@ struct budget_use {
     int unread;        /* most unread characters of a mark */
     int64_t first_entry;
     int64_t last_entry;
-    uint32_t times; /* so many traces alike; 1 but when loading */
+    uint32_t times;      /* so many traces alike; 1 but when loading */
+    const char *touched; /* what the log says was touched, with its firearms; NULL when loading */
 };
 
 void budget_init(struct budget *budget, const struct budget_limits *limits);

@@ -13,7 +13,7 @@
 
 static struct budget_use use_of(const char *state, int candidates, int unread, int64_t entry)
 {
-    return (struct budget_use){state, candidates, unread, entry, entry, 1};
+    return (struct budget_use){state, candidates, unread, entry, entry, 1, NULL};
 }
 
 static void identify(struct api_request *request, uint8_t account, uint8_t organization)
@@ -140,7 +140,7 @@ static void test_loaded(void **state)
     struct budget budget;
     struct api_request request;
     size_t count;
-    struct budget_use uses = {"no_match", 0, 0, 7, 90, 25};
+    struct budget_use uses = {"no_match", 0, 0, 7, 90, 25, NULL};
     identify(&request, 1, 200);
     budget_init(&budget, &(struct budget_limits){.account = 30, .no_match = 50});
     budget_begin(&budget, 10);
@@ -153,6 +153,36 @@ static void test_loaded(void **state)
     struct budget_finding *findings = budget_findings_take(&budget, &count);
     assert_int_equal(count, 2); /* no_match again, which is recorded once, and budget_spent */
     free(findings);
+    budget_free(&budget);
+}
+
+/* One firearm among those that were shown, again and again; others came in between. */
+static void test_one_firearm(void **state)
+{
+    (void)state;
+    struct budget budget;
+    size_t count;
+    budget_init(&budget, &(struct budget_limits){0});
+    for (unsigned i = 0; i < 5; i++) {
+        char touched[256];
+        struct budget_use use = use_of("candidates", 2, 0, 10 + i);
+        (void)snprintf(touched, sizeof touched,
+                       "{\"trace\":\"trc_%032x\",\"firearms\":[\"frm_%032x\",\"frm_a1b2c3d4e5f60718"
+                       "00000000000000ff\"]}",
+                       i, i + 1);
+        use.touched = touched;
+        assert_true(spend(&budget, 7, NOON(10), use));
+        assert_true(spend(&budget, 8, NOON(10), use_of("identified", 1, 0, 100)));
+        struct budget_finding *findings = budget_findings_take(&budget, &count);
+        assert_int_equal(count, i == 4 ? 1 : 0);
+        if (i == 4) {
+            assert_string_equal(findings->kind, "one_firearm_repeatedly");
+            assert_int_equal(findings->account[0], 7);
+            assert_int_equal(findings->tally.first_entry, 10);
+            assert_int_equal(findings->tally.last_entry, 14);
+        }
+        free(findings);
+    }
     budget_free(&budget);
 }
 
@@ -182,9 +212,10 @@ static void test_many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cost),     cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_reserved), cmocka_unit_test(test_findings),
-        cmocka_unit_test(test_loaded),   cmocka_unit_test(test_many),
+        cmocka_unit_test(test_cost),        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_reserved),    cmocka_unit_test(test_findings),
+        cmocka_unit_test(test_loaded),      cmocka_unit_test(test_many),
+        cmocka_unit_test(test_one_firearm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

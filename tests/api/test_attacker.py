@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An investigator who wants a purchaser that no casing leads to. He may use all that the API answers: send
+candidates back as readings, calculate valid words, try choices of characters one half at a time. The lock of
+exhibits, the budget and the findings are what stops him, and an auditor sees that he tried."""
+
+import itertools
+
+import pytest
+
+from client import ANY
+from instance import wait_for
+
+ALPHABET = "0123456789ACDEFGHJKMNPRTUVWXY"
+WEIGHTS = [pow(2, i, 29) for i in range(8)]
+
+
+def is_word(word):
+    values = [ALPHABET.index(c) for c in word]
+    return sum(values) % 29 == 0 and sum(w * v for w, v in zip(WEIGHTS, values)) % 29 == 0
+
+
+def words_like(pattern):
+    """All valid words that agree with what is not ? in the pattern: two of its unread characters follow
+    from the others."""
+    unread = [i for i, c in enumerate(pattern) if c == "?"]
+    for guess in itertools.product(ALPHABET, repeat=len(unread)):
+        word = list(pattern)
+        for place, c in zip(unread, guess):
+            word[place] = c
+        if is_word(word):
+            yield "".join(word)
+
+
+def purchaser_of(trace):
+    return next((c["first_purchaser"] for c in trace["candidates"] if c["first_purchaser"]["disclosed"]), None)
+
+
+class Attacker:
+    """His client, what it cost, and what he was told."""
+
+    def __init__(self, client, registry):
+        self.client, self.registry, self.asked, self.purchasers = client, registry, 0, []
+
+    def ask(self, reading, question=None):
+        """A trace; of the exhibit of an earlier question, or of one that he makes up. None: refused."""
+        if question is None:
+            question = self.registry.trace(reading)
+        else:
+            specimen = {**question["specimens"][0], "marks": [{"placement": "firing_pin", "reading": reading}]}
+            question = {**question, "specimens": [specimen]}
+        reply = self.client.call("POST", "/v1/traces", question, expect=ANY)
+        if reply.status == 429:
+            return None
+        assert reply.status == 201, reply
+        self.asked += 1
+        if purchaser_of(reply):
+            self.purchasers.append(purchaser_of(reply))
+        return reply
+
+
+@pytest.fixture
+def attacker(investigator, registry):
+    return Attacker(investigator, registry)
+
+
+@pytest.fixture
+def sold(manufacturer, dealer, registry):
+    """Some firearms, all of them sold; the first is the one that he is after."""
+    firearms = registry.register(manufacturer, dealer, count=20)
+    for firearm in firearms:
+        dealer.post("/v1/sales", registry.sale(firearm))
+    return firearms
+
+
+def found(auditor, account, kind):
+    query = f"/v1/log/findings?kind={kind}&account={account['id']}"
+    return wait_for(lambda: auditor.get(query)["data"], 10, f"the finding {kind}")
+
+
+def test_candidates_sent_back(attacker, sold):
+    """A casing of which half was read gives candidates. What is shown of them does not give the rest."""
+    code = sold[0].code
+    question = attacker.registry.trace(code[:4] + "????")
+    first = attacker.ask(question["specimens"][0]["marks"][0]["reading"], question)
+    assert first["state"] == "candidates" and sold[0].id in [c["firearm"]["id"] for c in first["candidates"]]
+    said = first.content.decode()
+    assert not any(f.code in said.replace(" ", "") for f in sold)
+    # What he can calculate from it: valid words with these four characters, one after the other, for the
+    # exhibit that he has. He even knows the right one.
+    guesses = list(itertools.islice(words_like(code[:4] + "????"), 15)) + [code]
+    for guess in guesses:
+        trace = attacker.ask(guess, question)
+        assert trace["after_answer"] is True
+        assert all("code" not in c["mark"] for c in trace["candidates"])
+    assert attacker.purchasers == []
+
+
+def test_the_same_exhibit_with_an_illegible_first_reading(attacker, sold):
+    """He enters the exhibit as illegible, to have it traced, and then reads what he likes."""
+    question = attacker.registry.trace("????????")
+    attacker.ask("????????", question)
+    assert attacker.ask(sold[0].code, question)["state"] == "identified"
+    assert attacker.purchasers == []
+
+
+def test_calculated_words(attacker, auditor, sold):
+    """Valid words that he calculates, for casings that he makes up: nearly all of them are nobody's."""
+    words = words_like("0A" + "??" + sold[0].code[4:6] + "??")
+    tried = 0
+    for word in words:
+        if attacker.ask(word) is None:
+            break
+        tried += 1
+        assert tried <= 60, "nothing stops him"
+    assert tried >= 50 and attacker.purchasers == []
+    assert found(auditor, attacker.client.account, "no_match")[0]["count"] == 20
+    found(auditor, attacker.client.account, "no_match_limit")
+    assert attacker.ask(sold[0].code) is None, "not even what he knows"
+
+
+def test_bisecting(attacker, auditor, sold):
+    """Four characters are known of a firearm that he has seen. He makes up exhibits and asks for one half of
+    the alphabet after the other; whether the firearm is still shown tells in which half the character is.
+    That cannot be hidden, and two more characters are enough to calculate the rest: an auditor is told."""
+    code = sold[0].code
+    for place in (4, 5):
+        left = ALPHABET
+        while len(left) > 1:
+            half = next(h for h in (left[:len(left) // 2], left[len(left) // 2:]) if code[place] in h)
+            choice = half if len(half) == 1 else f"[{half}]"
+            attacker.ask(code[:place] + choice + "?" * (7 - place))
+            left = half
+    assert attacker.purchasers, "six characters determine a code"
+    row = found(auditor, attacker.client.account, "one_firearm_repeatedly")[0]
+    assert row["count"] == 5 and row["entries"]["last"] > row["entries"]["first"]
+
+
+def test_choices_in_bulk(attacker, auditor, sold):
+    """A choice of many characters counts as not read."""
+    for firearm in sold:
+        attacker.ask("".join(firearm.code[:4]) + 2 * ("[" + ALPHABET[:15] + "]") + firearm.code[6:])
+    assert found(auditor, attacker.client.account, "wildcards_in_bulk")[0]["count"] == 20
+
+
+def test_the_log_says_what_he_did(attacker, auditor, sold):
+    trace = attacker.ask(sold[0].code)
+    assert attacker.purchasers, "who asks with a code gets its purchaser, and the log says that he did"
+    entry = auditor.get(f"/v1/log/entries/{trace['receipt']['entry']}")
+    assert '"disclosed":1' in entry["header"] and attacker.client.account["id"] in entry["header"]

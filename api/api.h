@@ -12,7 +12,7 @@
 #include "api/statements.h"
 #include "auth/auth.h"
 #include "base/base.h"
-#include "microstamp/words.h"
+#include "microstamp/microstamp.h"
 #include "store/store.h"
 
 #define API_SOFTWARE "casetrace " API_VERSION
@@ -20,30 +20,29 @@
 #define API_LICENCE_TEXT 32
 #define API_SUBJECT_MAX (4u << 20) /* bytes of what was asked or touched */
 
-#define API_OPAQUE_MAX 12  /* characters of an opaque code, at most */
-#define API_OPAQUE_SIZE 36 /* characters of its alphabet: 0-9, A-Z */
-
-/* What is known of the registry as a whole, of one moment. */
-struct api_registry {
-    double firearms;                   /* registered */
-    double r29;                        /* codes on them, of scheme R29-8 */
-    double opaque[API_OPAQUE_MAX + 1]; /* of scheme opaque, by length */
-    /* By length: [position][character] how often it stands there among opaque codes, smoothed so
-     * that none is 0; rows sum to 1. NULL: there is no code of that length. */
-    const float (*frequency[API_OPAQUE_MAX + 1])[API_OPAQUE_SIZE];
+/* Examinations that are not in use, kept for the next trace. Of one lane. */
+struct api_examinations {
+    struct microstamp_examination *idle[256];
+    size_t count;
 };
 
-/* What all requests may use. One per lane: scratch and words are not shared. */
+/* Takes one out of the pool, or makes one: NULL when out of memory. */
+struct microstamp_examination *api_examination_take(struct api_examinations *pool);
+/* NULL is safe. */
+void api_examination_return(struct api_examinations *pool,
+                            struct microstamp_examination *examination);
+void api_examinations_free(struct api_examinations *pool);
+
+/* What all requests may use. One per lane: scratch and examinations are not shared. */
 struct api_context {
     const struct auth_keyring *keyring;
     const struct microstamp_matrix *matrix;
-    double pi0;
-    const struct api_registry *registry; /* never NULL; of the batch, as the matrix */
-    double registered;                   /* codes on registered firearms, N of the ranking */
-    struct microstamp_words words;       /* scratch, as the next; kept from batch to batch */
-    void *own;                           /* of api/traces.c; free() */
-    /* Names of calibers: a JSON object from each name and alias, folded, to the one name. */
+    struct microstamp_registry registry; /* what ranking knows of the registry */
+    struct api_examinations examinations;
+    void *own; /* scratch of api/trace_find.c: api_trace_scratch_free() */
+    /* Vocabularies: JSON objects from each name and alias, folded, to the one name. */
     const json_t *calibers;
+    const json_t *placements;
     /* The newest checkpoint that was signed and may be shown; size 0 if none. */
     uint64_t checkpoint_size;
     const char *checkpoint_note;
@@ -173,6 +172,9 @@ struct api_handler {
     bool bulk; /* many rows: the bulk lane */
 };
 
+/* Frees context->own. NULL is safe. */
+void api_trace_scratch_free(void *own);
+
 /* The steps of requests answered by that function. Never NULL. */
 const struct api_handler *api_handler_of(enum api_sql sql);
 
@@ -199,6 +201,7 @@ extern const struct api_handler api_firearms_register;
 extern const struct api_handler api_custody_record;
 extern const struct api_handler api_sales_create;
 extern const struct api_handler api_traces_create;
+extern const struct api_handler api_traces_revise;
 extern const struct api_handler api_traces_get;
 extern const struct api_handler api_disclosures_create;
 extern const struct api_handler api_keys_create;

@@ -21,6 +21,7 @@ static const struct api_handler *const handlers[API_SQL_HANDLERS] = {
     [API_SQL_record_custody_events] = &api_custody_record,
     [API_SQL_create_sale] = &api_sales_create,
     [API_SQL_create_trace] = &api_traces_create,
+    [API_SQL_add_trace_readings] = &api_traces_revise,
     [API_SQL_get_trace] = &api_traces_get,
     [API_SQL_create_trace_disclosure] = &api_disclosures_create,
     [API_SQL_create_account_key] = &api_keys_create,

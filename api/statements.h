@@ -73,6 +73,7 @@ enum api_sql {
     API_SQL_COUNT,
     /* Not functions of the database: answered in C. */
     API_SQL_create_trace = API_SQL_COUNT,
+    API_SQL_add_trace_readings,
     API_SQL_get_openapi,
     API_SQL_HANDLERS,
 };

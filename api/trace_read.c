@@ -5,19 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void api_fold_word(const char *word, char *ret_text, size_t room)
-{
-    size_t length = 0;
-    for (; *word != '\0' && length + 1 < room; word++) {
-        char c = *word;
-        if (c >= 'A' && c <= 'Z')
-            c = (char)(c - 'A' + 'a');
-        if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '&')
-            ret_text[length++] = c;
-    }
-    ret_text[length] = '\0';
-}
-
 bool api_sealed_set(struct api_sealed *sealed, const uint8_t sale[CT_UUID_BYTES], const char *key,
                     const uint8_t *bytes, size_t length)
 {

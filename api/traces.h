@@ -37,8 +37,4 @@ enum ct_status api_trace_read_finish(struct api_context *context, struct store *
 json_t *api_trace_read_render(struct api_context *context, struct api_request *request,
                               const struct api_receipt *receipt);
 
-/* Letters, digits and dots of a vocabulary's word in lower case, so that ".40 S&W" and ".40 s & w"
- * are one. Writes at most room bytes with the NUL. */
-void api_fold_word(const char *word, char *ret_text, size_t room);
-
 #endif

@@ -483,10 +483,11 @@ enum batch_result batch_run(struct lane *lane, struct ticket **tickets, size_t c
         goto out;
     randombytes_buf(batch.id, sizeof batch.id);
     knowledge = knowledge_use(&lane->keeper->knowledge);
-    lane->context.registry = &knowledge->registry;
-    lane->context.registered = knowledge->registry.r29;
+    lane->context.registry = knowledge->registry;
+    lane->context.registry.pi0 = lane->keeper->pi0;
     lane->context.matrix = knowledge->matrix;
     lane->context.calibers = atomic_load(&lane->keeper->calibers);
+    lane->context.placements = atomic_load(&lane->keeper->placements);
     lane->context.checkpoint_size = chain_released(&lane->keeper->chain, lane->checkpoint_note);
     lane->context.checkpoint_note = lane->checkpoint_note;
     enum ct_status status = credentials_resolve(lane, tickets, count, &credentials, &batch.err);

@@ -139,6 +139,7 @@ static void replay(struct lane *lane, struct ticket *ticket, const struct store_
     const char *answer = store_get_text(rows, row, COLUMN_REPLAY_ANSWER);
     const uint8_t *resource = store_get_uuid(rows, row, COLUMN_REPLAY_RESOURCE);
     if (resource != NULL && (request->operation == API_OP_CREATE_TRACE ||
+                             request->operation == API_OP_ADD_TRACE_READINGS ||
                              request->operation == API_OP_CREATE_TRACE_DISCLOSURE)) {
         char id[CT_ID_TEXT];
         ct_id_format("trc", resource, id);

@@ -93,7 +93,8 @@ struct keeper {
     bool shared_user;
     struct auth_keyring *keyring;
     struct knowledge_box knowledge;
-    _Atomic(json_t *) calibers; /* set once, never changed */
+    _Atomic(json_t *) calibers; /* set once, never changed, as the next */
+    _Atomic(json_t *) placements;
     _Atomic int64_t registered; /* codes on registered firearms, for the metrics */
     _Atomic int state;          /* enum keeper_state */
     struct chain chain;

@@ -49,7 +49,6 @@ static enum ct_status start_threads(struct keeper *keeper)
         lane->number = i;
         lane->kind = i + 1 < KEEPER_LANES ? LANE_INTERACTIVE : LANE_BULK;
         lane->context.keyring = keeper->keyring;
-        lane->context.pi0 = keeper->pi0;
         lane->batch = malloc(sizeof *lane->batch);
         lane->runs =
             lane->batch != NULL && pthread_create(&lane->thread, NULL, lane_main, lane) == 0;
@@ -147,6 +146,7 @@ void keeper_stop(struct keeper *keeper)
     knowledge_free(&keeper->knowledge);
     auth_keyring_free(keeper->keyring);
     json_decref(atomic_load(&keeper->calibers));
+    json_decref(atomic_load(&keeper->placements));
     if (keeper->wake_fd >= 0)
         (void)close(keeper->wake_fd);
     if (keeper->exit_fd >= 0)

@@ -14,20 +14,20 @@ struct knowledge_matrix {
  * impossible. */
 static void smooth(const struct knowledge_counts *counts, struct knowledge *knowledge)
 {
-    for (unsigned length = 0; length <= API_OPAQUE_MAX; length++) {
+    for (unsigned length = 0; length <= MICROSTAMP_LENGTH_MAX; length++) {
         if (counts->opaque[length] == 0)
             continue;
         for (unsigned position = 0; position < length; position++) {
             const int64_t *counted = counts->character[length][position];
-            double total = API_OPAQUE_SIZE;
-            for (unsigned c = 0; c < API_OPAQUE_SIZE; c++)
+            double total = MICROSTAMP_OPAQUE_SIZE;
+            for (unsigned c = 0; c < MICROSTAMP_OPAQUE_SIZE; c++)
                 total += (double)counted[c];
-            for (unsigned c = 0; c < API_OPAQUE_SIZE; c++)
+            for (unsigned c = 0; c < MICROSTAMP_OPAQUE_SIZE; c++)
                 knowledge->frequency[length][position][c] =
                     (float)(((double)counted[c] + 1.0) / total);
         }
         knowledge->registry.frequency[length] =
-            (const float(*)[API_OPAQUE_SIZE])knowledge->frequency[length];
+            (const float(*)[MICROSTAMP_OPAQUE_SIZE])knowledge->frequency[length];
     }
 }
 
@@ -38,7 +38,7 @@ static struct knowledge *make(const struct knowledge_counts *counts, struct know
         return NULL;
     knowledge->registry.firearms = (double)counts->firearms;
     knowledge->registry.r29 = (double)counts->r29;
-    for (unsigned length = 0; length <= API_OPAQUE_MAX; length++)
+    for (unsigned length = 0; length <= MICROSTAMP_LENGTH_MAX; length++)
         knowledge->registry.opaque[length] = (double)counts->opaque[length];
     smooth(counts, knowledge);
     knowledge->held = held;

@@ -12,9 +12,9 @@
 #include <pthread.h>
 
 struct knowledge {
-    struct api_registry registry; /* its frequencies point to those below */
+    struct microstamp_registry registry; /* its frequencies point to those below; pi0 is not set */
     const struct microstamp_matrix *matrix;
-    float frequency[API_OPAQUE_MAX + 1][API_OPAQUE_MAX][API_OPAQUE_SIZE];
+    float frequency[MICROSTAMP_LENGTH_MAX + 1][MICROSTAMP_LENGTH_MAX][MICROSTAMP_OPAQUE_SIZE];
     struct knowledge_matrix *held; /* private, as the next */
     unsigned users;
 };
@@ -23,8 +23,8 @@ struct knowledge {
 struct knowledge_counts {
     int64_t firearms;
     int64_t r29;
-    int64_t opaque[API_OPAQUE_MAX + 1];
-    int64_t character[API_OPAQUE_MAX + 1][API_OPAQUE_MAX][API_OPAQUE_SIZE];
+    int64_t opaque[MICROSTAMP_LENGTH_MAX + 1];
+    int64_t character[MICROSTAMP_LENGTH_MAX + 1][MICROSTAMP_LENGTH_MAX][MICROSTAMP_OPAQUE_SIZE];
 };
 
 struct knowledge_box {

@@ -228,8 +228,8 @@ void *lane_main(void *argument)
     }
     free(tickets);
     lane_disconnect(lane);
-    microstamp_words_free(&lane->context.words);
-    free(lane->context.own);
+    api_examinations_free(&lane->context.examinations);
+    api_trace_scratch_free(lane->context.own);
     ct_buf_free(&lane->out);
     ct_buf_free(&lane->body);
     return NULL;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keeper/ticket.h"
 
+#include "api/specimens.h"
 #include "api/validate_text.h"
 
 #include <sodium.h>
@@ -9,7 +10,6 @@
 
 #define LIST_WEIGHT 8 /* a page of a list, in look-ups */
 #define CHANGE_WEIGHT 4
-#define HEAVY_WEIGHT 1024 /* a reading for the bulk lane */
 
 /* Keyed, so that nobody chooses requests that seem to collide. Set before the threads start. */
 static uint8_t hash_key[crypto_shorthash_KEYBYTES];
@@ -117,23 +117,9 @@ static void set_keys(struct ticket *ticket)
     }
 }
 
-/* Look-ups that a reading leads to, about: one when all is read, some dozens around a choice or an
- * error, 144 with two unread, and more than a batch with three. */
-static unsigned reading_weight(const json_t *body)
+static bool reads_marks(enum api_operation operation)
 {
-    const json_t *specimen = json_array_get(json_object_get(body, "specimens"), 0);
-    const json_t *mark = json_array_get(json_object_get(specimen, "marks"), 0);
-    const char *text = ct_json_string(mark, "reading");
-    struct microstamp_reading reading;
-    double words = 1.0;
-    if (text == NULL ||
-        microstamp_reading_parse(text, strlen(text), &reading, NULL) != MICROSTAMP_OK)
-        return 1;
-    for (unsigned i = 0; i < MICROSTAMP_R29_LENGTH; i++)
-        words *= __builtin_popcount(reading.set[i]);
-    if (words <= 1.0)
-        return 1;
-    return words <= 29.0 ? 24 : words <= 841.0 ? 144 : HEAVY_WEIGHT;
+    return operation == API_OP_CREATE_TRACE || operation == API_OP_ADD_TRACE_READINGS;
 }
 
 static unsigned weight_of(const struct ticket *ticket)
@@ -141,8 +127,8 @@ static unsigned weight_of(const struct ticket *ticket)
     const struct api_route *route = &api_routes[ticket->request.operation];
     if (route->rows != NULL)
         return 1 + (unsigned)json_array_size(json_object_get(ticket->request.body, route->rows));
-    if (ticket->request.operation == API_OP_CREATE_TRACE)
-        return reading_weight(ticket->request.body);
+    if (reads_marks(ticket->request.operation))
+        return api_specimens_weight(json_object_get(ticket->request.body, "specimens"));
     return route->method == API_METHOD_GET ? LIST_WEIGHT : CHANGE_WEIGHT;
 }
 
@@ -154,6 +140,7 @@ static enum api_sql sql_of(enum api_operation operation)
         enum api_sql sql;
     } in_c[] = {
         {API_OP_CREATE_TRACE, API_SQL_create_trace},
+        {API_OP_ADD_TRACE_READINGS, API_SQL_add_trace_readings},
         {API_OP_GET_OPENAPI, API_SQL_get_openapi},
     };
     for (size_t i = 0; i < CT_ARRAY_LENGTH(in_c); i++) {
@@ -231,7 +218,7 @@ enum ct_status ticket_new(const uint8_t *payload, size_t length, struct ticket *
         goto out;
     }
     ticket->weight = weight_of(ticket);
-    if (ticket->request.operation == API_OP_CREATE_TRACE && ticket->weight >= HEAVY_WEIGHT)
+    if (reads_marks(ticket->request.operation) && ticket->weight > MICROSTAMP_LOOKUPS_BULK)
         ticket->lane = LANE_BULK; /* exact readings do not wait for it */
     set_keys(ticket);
     status = CT_OK;

@@ -2,7 +2,7 @@
 #include "keeper/internal.h"
 
 #include "api/codes.h"
-#include "api/traces.h"
+#include "api/vocabulary.h"
 #include "keeper/entry.h"
 #include "keeper/oversight.h"
 
@@ -116,7 +116,7 @@ static enum ct_status read_counts(struct worker *worker, struct knowledge_counts
         if (scheme != NULL && strcmp(scheme, MICROSTAMP_R29_NAME) == 0)
             counts->r29 += registered;
         else if (scheme != NULL && strcmp(scheme, API_OPAQUE_NAME) == 0 && length >= 0 &&
-                 length <= API_OPAQUE_MAX)
+                 length <= MICROSTAMP_LENGTH_MAX)
             counts->opaque[length] += registered;
     }
     store_result_free(result);
@@ -143,7 +143,7 @@ static enum ct_status read_frequencies(struct worker *worker, struct knowledge_c
         int32_t position = store_get_int(result, row, 2);
         int symbol = symbol_of(store_get_text(result, row, 3));
         if (scheme != NULL && strcmp(scheme, API_OPAQUE_NAME) == 0 && length >= 1 &&
-            length <= API_OPAQUE_MAX && position >= 1 && position <= length && symbol >= 0)
+            length <= MICROSTAMP_LENGTH_MAX && position >= 1 && position <= length && symbol >= 0)
             counts->character[length][position - 1][symbol] = store_get_bigint(result, row, 4);
     }
     store_result_free(result);
@@ -171,7 +171,7 @@ static enum ct_status count_registered(struct worker *worker, struct ct_error *e
         status = knowledge_renew(&keeper->knowledge, counts, NULL);
         if (status == CT_OK) {
             int64_t registered = counts->r29;
-            for (size_t length = 0; length <= API_OPAQUE_MAX; length++)
+            for (size_t length = 0; length <= MICROSTAMP_LENGTH_MAX; length++)
                 registered += counts->opaque[length];
             atomic_store(&keeper->registered, registered);
             worker->counts = *counts;
@@ -195,8 +195,8 @@ static void add_name(json_t *names, const char *alias, const char *name)
     (void)json_object_set_new(names, folded, json_string(name));
 }
 
-/* The vocabulary of calibers as a map from every name to the one that stands for it. */
-static json_t *calibers_of(const char *answer)
+/* A vocabulary as a map from every name to the one that stands for it. */
+static json_t *names_of(const char *answer)
 {
     json_t *vocabulary = answer == NULL ? NULL : json_loads(answer, 0, NULL);
     json_t *names = json_object();
@@ -217,13 +217,16 @@ static json_t *calibers_of(const char *answer)
     return names;
 }
 
-static enum ct_status load_calibers(struct worker *worker, struct ct_error *err)
+static enum ct_status load_vocabulary(struct worker *worker, const char *kind,
+                                      _Atomic(json_t *) *names, struct ct_error *err)
 {
     static const uint8_t nobody[CT_UUID_BYTES];
     struct store_params params;
     struct store_result *result = NULL;
-    if (atomic_load(&worker->keeper->calibers) != NULL)
+    char request[64];
+    if (atomic_load(names) != NULL)
         return CT_OK;
+    (void)snprintf(request, sizeof request, "{\"path\":{\"kind\":\"%s\"}}", kind);
     store_params_init(&params);
     store_param_uuid(&params, nobody);
     store_array_open(&params, STORE_INT);
@@ -235,11 +238,11 @@ static enum ct_status load_calibers(struct worker *worker, struct ct_error *err)
         store_array_close(&params);
     }
     store_array_open(&params, STORE_JSONB);
-    store_element_jsonb(&params, "{\"path\":{\"kind\":\"caliber\"}}");
+    store_element_jsonb(&params, request);
     store_array_close(&params);
     enum ct_status status = call(worker, API_SQL_get_vocabulary, &params, &result, err);
     if (status == CT_OK)
-        atomic_store(&worker->keeper->calibers, calibers_of(store_get_jsonb(result, 0, 2)));
+        atomic_store(names, names_of(store_get_jsonb(result, 0, 2)));
     store_result_free(result);
     store_params_free(&params);
     return status;
@@ -260,7 +263,9 @@ static enum ct_status become_writer(struct worker *worker, struct ct_error *err)
     }
     status = count_registered(worker, err);
     if (status == CT_OK)
-        status = load_calibers(worker, err);
+        status = load_vocabulary(worker, "caliber", &keeper->calibers, err);
+    if (status == CT_OK)
+        status = load_vocabulary(worker, "placement", &keeper->placements, err);
     if (status == CT_OK && keeper->chain.epoch == 0) {
         status = chain_take_over(&keeper->chain, worker->store, err);
     } else if (status == CT_OK) {

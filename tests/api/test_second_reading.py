@@ -152,3 +152,35 @@ def test_confirmed_once_among_many(detective, people, agency, registry, sold):
 
 def test_findings_are_listed(auditor):
     assert isinstance(auditor.get("/v1/log/findings?limit=5")["data"], list)
+
+
+def test_a_new_version(detective, registry, sold):
+    """Readings that are added make a version of their own and keep the one before."""
+    question = registry.trace("????????")
+    first = detective.post("/v1/traces", question)
+    specimens = again(question, sold.code)["specimens"]
+    second = detective.post(f"/v1/traces/{first['id']}/readings", {"specimens": specimens, "reason": "cleaned"})
+    assert second["state"] == "identified" and second["after_answer"] is True and second["id"] != first["id"]
+    assert first_purchaser(second) == {"disclosed": False, "reason": "second_examiner", "chain_complete": True}
+    # Any version's id leads on; the newest is what the trace now says.
+    third = detective.post(f"/v1/traces/{first['id']}/readings",
+                           {"specimens": again(question, sold.code[:7] + "?")["specimens"], "reason": "less sure"})
+    newest = detective.get(f"/v1/traces/{third['id']}")
+    assert [v["version"] for v in newest["versions"]] in ([1, 2, 3], [3, 2, 1])
+    assert newest["request"]["specimens"][0]["marks"][0]["reading"] == sold.code[:7] + "?"
+    assert newest["request"]["case_number"] == question["case_number"]
+    assert newest["request"]["offense"] == question["offense"]
+    assert detective.get(f"/v1/traces/{second['id']}")["superseded"] is True
+
+
+def test_a_version_of_what_is_not_there(detective, registry, sold):
+    missing = "trc_" + 32 * "0"
+    body = {"specimens": registry.trace(sold.code)["specimens"], "reason": "again"}
+    assert detective.post(f"/v1/traces/{missing}/readings", body, expect=404)["code"] == "not_found"
+    trace = detective.post("/v1/traces", registry.trace(sold.code))
+    detective.post(f"/v1/traces/{trace['id']}/readings", {**body, "specimens": []}, expect=422)
+    detective.post(f"/v1/traces/{trace['id']}/readings", {"specimens": body["specimens"]}, expect=422)
+    body["specimens"][0]["marks"][0]["reading"] = "4H"
+    body["specimens"][0]["marks"][0]["scheme"] = "R29-8"
+    detective.post(f"/v1/traces/{trace['id']}/readings", body, expect=422)
+    assert len(detective.get(f"/v1/traces/{trace['id']}")["versions"]) == 1

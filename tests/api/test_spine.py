@@ -151,7 +151,9 @@ def test_readings(manufacturer, dealer, investigator, registry):
         assert trace["state"] == "identified", (reading, trace)
         assert trace["candidates"][0]["firearm"]["serial"] == firearm.serial
     for reading in ("", "4", "[", "[]", "4H7K2M9X4", "4H7K2M9€", "4H7K2M9[", "?" * 7):
-        investigator.post("/v1/traces", registry.trace(reading), expect=422)
+        question = registry.trace(reading)
+        question["specimens"][0]["marks"][0]["scheme"] = "R29-8"
+        investigator.post("/v1/traces", question, expect=422)
     nothing = investigator.post("/v1/traces", registry.trace("????????"))
     assert nothing["state"] == "insufficient" and nothing["candidates"] == []
 

@@ -46,7 +46,7 @@ static void test_counts(void **state)
     assert_true(empty->registry.firearms == 0.0); /* whoever has the old one keeps it */
     for (unsigned position = 0; position < 4; position++) {
         double sum = 0.0;
-        for (unsigned c = 0; c < API_OPAQUE_SIZE; c++) {
+        for (unsigned c = 0; c < MICROSTAMP_OPAQUE_SIZE; c++) {
             assert_true(full->registry.frequency[4][position][c] > 0.0f);
             sum += (double)full->registry.frequency[4][position][c];
         }

@@ -14,6 +14,13 @@
  * request than 18 does. */
 #define GATHER_COUNT 24
 #define GATHER_MS 3
+/* Heavy readings and long registrations wait here; more are turned away at once. */
+#define BULK_WAITING_MAX 256
+/* While there is interactive work, the bulk lane rests so many times as long as its last batch
+ * took, and never longer than this: two processors serve all lanes, and exact readings come first.
+ */
+#define BULK_REST_FACTOR 3
+#define BULK_REST_MS 250
 #define WAKE_MS 50 /* how often a lane looks whether something that waits for a key has expired */
 
 enum ct_status scheduler_init(struct scheduler *scheduler, unsigned max_waiting)
@@ -46,6 +53,13 @@ void scheduler_free(struct scheduler *scheduler)
     scheduler->running = NULL;
 }
 
+static unsigned waiting_max(const struct scheduler *scheduler, enum lane_kind lane)
+{
+    if (lane == LANE_BULK && scheduler->max_waiting > BULK_WAITING_MAX)
+        return BULK_WAITING_MAX;
+    return scheduler->max_waiting;
+}
+
 struct ticket *scheduler_put(struct scheduler *scheduler, struct ticket *list)
 {
     struct ticket *refused = NULL;
@@ -55,7 +69,7 @@ struct ticket *scheduler_put(struct scheduler *scheduler, struct ticket *list)
         struct ticket *ticket = list;
         list = ticket->next;
         enum lane_kind lane = ticket->lane;
-        if (scheduler->waiting[lane] >= scheduler->max_waiting || scheduler->stopping ||
+        if (scheduler->waiting[lane] >= waiting_max(scheduler, lane) || scheduler->stopping ||
             scheduler->waiting_bytes + ticket->frame_length > WAITING_BYTES_MAX) {
             ticket->next = refused;
             refused = ticket;
@@ -206,6 +220,25 @@ static bool is_worth_waiting(const struct scheduler *scheduler, enum lane_kind l
            ct_mono_ms() - scheduler->first[lane]->arrived_ms < GATHER_MS;
 }
 
+static void begin_batch(struct scheduler *scheduler, enum lane_kind lane)
+{
+    scheduler->running_lanes[lane]++;
+    scheduler->taken[lane]++;
+    if (lane == LANE_BULK) {
+        scheduler->bulk_since_ms = ct_mono_ms();
+        scheduler->interactive_before = scheduler->taken[LANE_INTERACTIVE];
+    }
+}
+
+static void end_bulk_batch(struct scheduler *scheduler)
+{
+    int64_t now_ms = ct_mono_ms();
+    int64_t rest_ms = BULK_REST_FACTOR * (now_ms - scheduler->bulk_since_ms);
+    if (scheduler->taken[LANE_INTERACTIVE] == scheduler->interactive_before)
+        return;
+    scheduler->bulk_rests_until_ms = now_ms + (rest_ms < BULK_REST_MS ? rest_ms : BULK_REST_MS);
+}
+
 size_t scheduler_take(struct scheduler *scheduler, enum lane_kind lane,
                       struct scheduler_limits limits, struct ticket **ret_batch,
                       struct ticket **ret_expired)
@@ -214,6 +247,11 @@ size_t scheduler_take(struct scheduler *scheduler, enum lane_kind lane,
     *ret_expired = NULL;
     (void)pthread_mutex_lock(&scheduler->mutex);
     while (!scheduler->stopping) {
+        int64_t rest_ms = lane == LANE_BULK ? scheduler->bulk_rests_until_ms - ct_mono_ms() : 0;
+        if (rest_ms > 0) {
+            wait_until(scheduler, lane, (long)rest_ms * 1000000L);
+            continue;
+        }
         if (is_worth_waiting(scheduler, lane)) {
             wait_until(scheduler, lane, GATHER_MS * 1000000L / 6);
             continue;
@@ -228,7 +266,7 @@ size_t scheduler_take(struct scheduler *scheduler, enum lane_kind lane,
         }
     }
     if (count > 0)
-        scheduler->running_lanes[lane]++;
+        begin_batch(scheduler, lane);
     if (count > 0 && scheduler->first[lane] != NULL)
         (void)pthread_cond_signal(&scheduler->work[lane]);
     (void)pthread_mutex_unlock(&scheduler->mutex);
@@ -251,6 +289,8 @@ void scheduler_done(struct scheduler *scheduler, struct ticket *const *batch, si
         }
     }
     enum lane_kind lane = batch[0]->lane;
+    if (lane == LANE_BULK)
+        end_bulk_batch(scheduler);
     if (--scheduler->running_lanes[lane] == 0)
         (void)pthread_cond_signal(&scheduler->work[lane]);
     for (unsigned i = 0; freed && i < LANE_KINDS; i++)

@@ -11,7 +11,7 @@
 
 enum lane_kind {
     LANE_INTERACTIVE, /* two committers: traces, sales, reads */
-    LANE_BULK,        /* one committer: registrations of many rows, later heavy readings and jobs */
+    LANE_BULK,        /* one committer: registrations of many rows, heavy readings, jobs */
     LANE_KINDS,
 };
 
@@ -57,7 +57,11 @@ struct scheduler {
     unsigned waiting[LANE_KINDS];
     unsigned max_waiting;
     unsigned running_lanes[LANE_KINDS]; /* lanes with a batch in work */
-    size_t waiting_bytes;               /* of frames; their number alone bounds nothing */
+    unsigned long taken[LANE_KINDS];    /* batches so far */
+    int64_t bulk_since_ms;              /* when the bulk lane took its batch */
+    unsigned long interactive_before;   /* batches of the interactive lanes by then */
+    int64_t bulk_rests_until_ms;
+    size_t waiting_bytes; /* of frames; their number alone bounds nothing */
     bool stopping;
     /* Keys of the batches that run; few requests have any, so a list will do. */
     uint64_t *running;

@@ -223,10 +223,64 @@ static void test_in_flight(void **state)
     scheduler_free(&scheduler);
 }
 
+/* Heavy readings have a queue of their own with a bound of its own. */
+static void test_bulk_is_bounded(void **state)
+{
+    (void)state;
+    struct scheduler scheduler;
+    unsigned refused = 0;
+    assert_int_equal(scheduler_init(&scheduler, 1000), CT_OK);
+    for (unsigned i = 0; i < 300; i++) {
+        struct ticket *ticket = make(0, 300);
+        ticket->lane = LANE_BULK;
+        struct ticket *back = scheduler_put(&scheduler, ticket);
+        refused += back != NULL;
+        free(back);
+    }
+    assert_int_equal(refused, 300 - 256);
+    put(&scheduler, make(0, 1)); /* there is still room for others */
+    scheduler_free(&scheduler);
+}
+
+static int64_t take_bulk(struct scheduler *scheduler, struct ticket **batch)
+{
+    struct scheduler_limits limits = {.count = 4, .weight = 10};
+    struct ticket *expired = NULL;
+    int64_t before_ms = ct_mono_ms();
+    struct ticket *ticket = make(0, 300);
+    ticket->lane = LANE_BULK;
+    put(scheduler, ticket);
+    assert_int_equal(scheduler_take(scheduler, LANE_BULK, limits, batch, &expired), 1);
+    return ct_mono_ms() - before_ms;
+}
+
+/* The bulk lane rests three times as long as its batch took, if others worked meanwhile. */
+static void test_bulk_rests(void **state)
+{
+    (void)state;
+    struct scheduler scheduler;
+    struct ticket *bulk[4];
+    struct ticket *batch[4];
+    assert_int_equal(scheduler_init(&scheduler, 100), CT_OK);
+    (void)take_bulk(&scheduler, bulk);
+    scheduler.bulk_since_ms -= 30;
+    drop(&scheduler, bulk, 1);
+    assert_true(take_bulk(&scheduler, bulk) < 60); /* alone: no rest */
+    scheduler.bulk_since_ms -= 30;
+    put(&scheduler, make(0, 1));
+    assert_int_equal(take(&scheduler, batch), 1);
+    drop(&scheduler, batch, 1);
+    drop(&scheduler, bulk, 1);
+    assert_true(take_bulk(&scheduler, bulk) >= 85);
+    drop(&scheduler, bulk, 1);
+    scheduler_free(&scheduler);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_count_and_weight), cmocka_unit_test(test_exclusive_keys),
+        cmocka_unit_test(test_count_and_weight), cmocka_unit_test(test_bulk_is_bounded),
+        cmocka_unit_test(test_bulk_rests),       cmocka_unit_test(test_exclusive_keys),
         cmocka_unit_test(test_no_overtaking),    cmocka_unit_test(test_alone),
         cmocka_unit_test(test_bounds),           cmocka_unit_test(test_stop),
         cmocka_unit_test(test_in_flight),

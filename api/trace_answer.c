@@ -59,6 +59,7 @@ struct shown {
     const struct microstamp_ranked *ranked;
     const struct api_found_firearm *firearm;
     size_t group_number;
+    size_t rank;     /* within the group, from 0 */
     bool identified; /* its code is shown, and its purchaser disclosed */
     bool after_answer;
 };
@@ -249,31 +250,30 @@ static bool is_on_slide(const char *placement)
  * casing planted. */
 static void write_mark_flags(struct ct_buf *out, const struct shown *shown)
 {
-    const struct api_specimens *specimens = &shown->trace->specimens;
+    const struct api_trace *trace = shown->trace;
     const struct api_found_mark *best = &shown->found->mark[leading_mark(shown)];
     if (shown->ranked->recorded == SIZE_MAX)
         write_flag(out, "placement_differs", -1, -1,
                    "no code is recorded at the place where the mark was read");
-    for (unsigned i = 0; i < specimens->mark_count; i++) {
-        const struct api_mark *mark = &specimens->mark[i];
-        char agreement[MICROSTAMP_TEXT];
-        size_t recorded;
-        unsigned differing = 0;
-        bool leads = i == shown->ranked->mark;
-        if (leads)
-            recorded = leading_mark(shown);
-        else if (!of_group(shown, mark->specimen) || !compare_mark(shown, i, agreement, &recorded))
+    for (unsigned i = 0; i < trace->specimens.mark_count; i++) {
+        const struct api_mark *mark = &trace->specimens.mark[i];
+        size_t recorded = SIZE_MAX;
+        if (!of_group(shown, mark->specimen))
             continue;
-        if (!shown->found->mark[recorded].installed)
+        double support = microstamp_examination_support(trace->examination, shown->group_number,
+                                                        shown->rank, i, &recorded);
+        if (recorded == SIZE_MAX)
+            continue;
+        const struct api_found_mark *held =
+            &shown->found->mark[shown->firearm->first_mark + recorded];
+        if (!held->installed)
             write_flag(out, "part_replaced", (int)mark->specimen, (int)mark->number,
                        "the mark is not recorded as installed at the incident");
-        for (const char *c = agreement; !leads && *c != '\0'; c++)
-            differing += *c == 'x';
-        if (differing < CONTRADICTION)
+        if (support > CONTRADICTION)
             continue;
         write_flag(out, "marks_disagree", (int)mark->specimen, (int)mark->number,
                    "this mark is not the one recorded on the firearm that another mark leads to");
-        if (is_on_slide(best->placement) != is_on_slide(shown->found->mark[recorded].placement))
+        if (is_on_slide(best->placement) != is_on_slide(held->placement))
             write_flag(out, "slide_may_be_exchanged", (int)mark->specimen, (int)mark->number,
                        "marks of the slide and of the rest lead to different firearms");
     }
@@ -350,13 +350,13 @@ static void write_purchaser(struct ct_buf *out, const struct api_trace_row *at,
     write_disclosed(out, at);
 }
 
-static void write_candidate(struct ct_buf *out, const struct shown *shown, size_t rank,
+static void write_candidate(struct ct_buf *out, const struct shown *shown,
                             struct api_request *request)
 {
     const struct api_trace_row *at = &shown->firearm->at;
     bool of_main_group = shown->group_number == shown->found->main_group;
     ct_json_write_open(out, NULL, '{');
-    ct_json_write_int(out, "rank", (int64_t)rank + 1);
+    ct_json_write_int(out, "rank", (int64_t)shown->rank + 1);
     ct_json_write_real(out, "posterior", shown->ranked->posterior);
     if (shown->found->group_count > 1)
         ct_json_write_int(out, "group", (int64_t)shown->group_number);
@@ -376,7 +376,7 @@ static void write_candidate(struct ct_buf *out, const struct shown *shown, size_
         write_purchaser(out, at, request);
     else
         write_not_disclosed(out, shown->group->ranking.state == MICROSTAMP_IDENTIFIED &&
-                                         rank == 0 && !of_main_group
+                                         shown->rank == 0 && !of_main_group
                                      ? "another_group"
                                      : "not_identified");
     ct_json_write_close(out, '}');
@@ -405,8 +405,7 @@ static size_t nth_group(const struct api_trace_found *found, size_t n)
 /* Calls visit for every candidate that is shown, and returns how many those are. */
 static size_t each_shown(const struct api_trace *trace, const struct api_trace_found *found,
                          struct ct_buf *out, struct api_request *request,
-                         void (*visit)(struct ct_buf *, const struct shown *, size_t,
-                                       struct api_request *))
+                         void (*visit)(struct ct_buf *, const struct shown *, struct api_request *))
 {
     size_t total = 0;
     for (size_t n = 0; n < found->group_count; n++) {
@@ -417,11 +416,12 @@ static size_t each_shown(const struct api_trace *trace, const struct api_trace_f
         shown.group = &found->group[shown.group_number];
         size_t count = count_shown(shown.group);
         for (size_t rank = 0; rank < count && total < MICROSTAMP_SHOWN_MAX; rank++, total++) {
+            shown.rank = rank;
             shown.ranked = &shown.group->ranked[rank];
             shown.firearm = &found->firearm[shown.ranked->candidate];
             shown.identified =
                 n == 0 && rank == 0 && shown.group->ranking.state == MICROSTAMP_IDENTIFIED;
-            visit(out, &shown, rank, request);
+            visit(out, &shown, request);
         }
     }
     return total;
@@ -552,10 +552,9 @@ static char *answer_text(const struct api_context *context, struct api_request *
     return ct_json_write_end(&out);
 }
 
-static void write_touched(struct ct_buf *out, const struct shown *shown, size_t rank,
+static void write_touched(struct ct_buf *out, const struct shown *shown,
                           struct api_request *request)
 {
-    (void)rank;
     (void)request;
     write_id(out, NULL, &shown->firearm->at, TRACE_FIREARM, "frm");
 }

@@ -434,6 +434,18 @@ static void note_lead(const struct api_trace *trace, const struct store_result *
     }
 }
 
+/* A half that more codes have than were given: what is missing counts as unlisted. */
+static void note_more(const struct api_trace *trace, const struct store_result *result, size_t row)
+{
+    size_t wanted = (size_t)store_get_int(result, row, TRACE_LOOKUP) - 1 - trace->first_half;
+    for (size_t k = 0; k < trace->lookup_count; k++) {
+        if (!is_whole(&trace->lookup[k]) && wanted-- == 0) {
+            microstamp_examination_overflowed(trace->examination, k);
+            return;
+        }
+    }
+}
+
 /* The rows that are of firearms, in the order of firearms and marks, each mark once. */
 static size_t rows_of(const struct api_trace *trace, size_t number, const struct sorted *whole,
                       const struct sorted *half, struct api_trace_row *rows,
@@ -446,6 +458,8 @@ static size_t rows_of(const struct api_trace *trace, size_t number, const struct
     for (int s = 0; s < 2; s++) {
         for (size_t i = from[s]->start[number]; i < from[s]->start[number + 1]; i++) {
             size_t row = from[s]->row[i];
+            if (from[s] == half && store_get_bool(half->result, row, TRACE_MORE))
+                note_more(trace, half->result, row);
             if (!store_is_null(from[s]->result, row, TRACE_FIREARM))
                 rows[count++] = (struct api_trace_row){from[s]->result, row};
             else

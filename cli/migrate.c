@@ -116,14 +116,16 @@ static enum ct_status last_change(struct migrate *migrate, struct ct_error *err)
                migrate->change, sizeof(migrate->change), "looking for the last change", err);
 }
 
-/* Sets *ret when the schema is ready with the digest that it would get now. */
+/* Sets *ret when the schema is ready with the digest that it would get now, made after the last
+ * change that is deployed. */
 static enum ct_status is_current(struct migrate *migrate, bool *ret, struct ct_error *err)
 {
     char there[8];
-    char digest[MIGRATE_DIGEST_TEXT];
+    char made[MIGRATE_DIGEST_TEXT + CHANGE_MAX];
+    char wanted[sizeof made];
     enum ct_status status = last_change(migrate, err);
     if (status == CT_OK)
-        status = migrate_files_digest(&migrate->files, migrate->change, migrate->digest);
+        status = migrate_files_digest(&migrate->files, migrate->digest);
     if (status == CT_OK)
         status = ask(migrate,
                      "SELECT to_regclass('registry.schema_ready') IS NOT NULL "
@@ -134,9 +136,11 @@ static enum ct_status is_current(struct migrate *migrate, bool *ret, struct ct_e
     *ret = false;
     if (strcmp(there, "t") != 0)
         return CT_OK;
-    status = ask(migrate, "SELECT digest FROM registry.schema_ready WHERE id = 1 AND ready", digest,
-                 sizeof(digest), "reading the ready mark", err);
-    *ret = status == CT_OK && strcmp(digest, migrate->digest) == 0;
+    status = ask(migrate,
+                 "SELECT digest || ' ' || change FROM registry.schema_ready WHERE id = 1 AND ready",
+                 made, sizeof(made), "reading the ready mark", err);
+    (void)snprintf(wanted, sizeof(wanted), "%s %s", migrate->digest, migrate->change);
+    *ret = status == CT_OK && strcmp(made, wanted) == 0;
     return status;
 }
 
@@ -271,7 +275,7 @@ static enum ct_status recreate_functions(struct migrate *migrate, struct ct_erro
 {
     enum ct_status status = last_change(migrate, err);
     if (status == CT_OK)
-        status = migrate_files_digest(&migrate->files, migrate->change, migrate->digest);
+        status = migrate_files_digest(&migrate->files, migrate->digest);
     if (status == CT_OK)
         status = run(migrate,
                      "BEGIN;"

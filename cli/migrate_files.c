@@ -154,7 +154,7 @@ static bool digest_part(EVP_MD_CTX *context, const char *bytes, size_t length)
            EVP_DigestUpdate(context, bytes, length) == 1;
 }
 
-enum ct_status migrate_files_digest(const struct migrate_files *files, const char *change,
+enum ct_status migrate_files_digest(const struct migrate_files *files,
                                     char ret[MIGRATE_DIGEST_TEXT])
 {
     EVP_MD_CTX *context = EVP_MD_CTX_new();
@@ -166,7 +166,6 @@ enum ct_status migrate_files_digest(const struct migrate_files *files, const cha
                digest_part(context, file->text, file->length);
     }
     good = good && digest_part(context, files->plan, files->plan_length) &&
-           digest_part(context, change, strlen(change)) &&
            EVP_DigestFinal_ex(context, digest, NULL) == 1;
     EVP_MD_CTX_free(context);
     if (!good)

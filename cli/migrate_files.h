@@ -31,10 +31,10 @@ enum ct_status migrate_files_read(const char *schema_dir, const char *migrations
                                   struct migrate_files *ret, struct ct_error *err) CT_MUST_CHECK;
 void migrate_files_clear(struct migrate_files *files);
 
-/* SHA-256 over names and contents of the files, the plan and the id of the last change deployed,
- * in hex. change: "" when none is.
+/* SHA-256 over names and contents of the files and the plan, in hex. keeper/schema_digest computes
+ * the same for the keeper, which runs on no other schema.
  * Errors: CT_CRYPTO. */
-enum ct_status migrate_files_digest(const struct migrate_files *files, const char *change,
+enum ct_status migrate_files_digest(const struct migrate_files *files,
                                     char ret[MIGRATE_DIGEST_TEXT]) CT_MUST_CHECK;
 
 #endif

@@ -2,6 +2,7 @@
 #include "keeper/credentials.h"
 
 #include "api/validate.h"
+#include "keeper/schema.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -55,14 +56,9 @@ static void collect(const struct auth_keyring *keyring, struct ticket *const *ti
     }
 }
 
-static void add_params(struct keeper *keeper, const struct questions *questions,
-                       struct store_params *params)
+static void add_params(const struct questions *questions, struct store_params *params)
 {
-    char digest[KEEPER_DIGEST_TEXT];
-    (void)pthread_mutex_lock(&keeper->view.mutex);
-    memcpy(digest, keeper->view.digest, sizeof digest);
-    (void)pthread_mutex_unlock(&keeper->view.mutex);
-    store_param_text(params, digest);
+    store_param_text(params, schema_digest);
     store_array_open(params, STORE_BYTEA);
     for (size_t i = 0; i < questions->count; i++)
         store_element_bytes(params, questions->at[i].digest, AUTH_DIGEST_BYTES);
@@ -83,7 +79,7 @@ static enum ct_status ask(struct lane *lane, const struct questions *questions,
     struct store_params params;
     struct store_result *results[2] = {NULL, NULL};
     store_params_init(&params);
-    add_params(lane->keeper, questions, &params);
+    add_params(questions, &params);
     enum ct_status status = store_queue_begin(lane->store);
     if (status == CT_OK)
         status = store_queue(lane->store, API_SQL_batch_open, &params);

@@ -17,7 +17,6 @@
 #include <stdatomic.h>
 
 #define KEEPER_LANES 3 /* two interactive, one bulk */
-#define KEEPER_DIGEST_TEXT 129
 #define KEEPER_USED_MAX 4096
 
 enum keeper_state {
@@ -54,7 +53,6 @@ struct keeper_stats {
 /* What the background worker knows and others ask. */
 struct keeper_view {
     pthread_mutex_t mutex;
-    char digest[KEEPER_DIGEST_TEXT]; /* of the schema; "" if not ready */
     char published_note[CHAIN_NOTE_ROOM];
     uint64_t published_size;
     int64_t published_ms; /* monotonic */
@@ -173,7 +171,8 @@ void lane_note_used(struct lane *lane, struct ticket *const *tickets, size_t cou
 /* ---- worker.c ---------------------------------------------------------------------------- */
 
 void *worker_main(void *keeper);
-/* First look at the database. Errors: CT_STALE (must not start), CT_DB_LOST (later). */
+/* First look at the database. Errors: CT_STALE (must not start), CT_DB_LOST (later: it does not
+ * answer, or is being migrated). */
 enum ct_status worker_look(struct keeper *keeper, struct ct_error *err) CT_MUST_CHECK;
 /* The schema or the claim is not what it was: look at once. */
 void worker_wake(struct keeper *keeper);

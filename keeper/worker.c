@@ -4,6 +4,7 @@
 #include "api/codes.h"
 #include "api/vocabulary.h"
 #include "keeper/entry.h"
+#include "keeper/schema.h"
 #include "keeper/oversight.h"
 
 #include <poll.h>
@@ -69,23 +70,26 @@ static enum ct_status connect_store(struct worker *worker, struct ct_error *err)
     return store_open(&options, ct_mono_ms() + LIMIT_CONNECT_MS, &worker->store, err);
 }
 
-static enum ct_status read_digest(struct worker *worker, struct ct_error *err)
+static enum ct_status check_digest(struct worker *worker, struct ct_error *err)
 {
-    struct keeper_view *view = &worker->keeper->view;
     struct store_result *result = NULL;
     enum ct_status status = call_plain(worker, API_SQL_schema_digest, &result, err);
     if (status != CT_OK)
         return status;
     const char *digest = store_rows(result) == 1 ? store_get_text(result, 0, 0) : NULL;
-    (void)pthread_mutex_lock(&view->mutex);
-    (void)snprintf(view->digest, sizeof view->digest, "%s", digest == NULL ? "" : digest);
-    (void)pthread_mutex_unlock(&view->mutex);
-    if (digest == NULL) {
-        ct_error_set(err, "the database's schema is not ready: run casetrace migrate");
+    if (digest == NULL || strcmp(digest, schema_digest) != 0) {
+        ct_error_set(err, "the schema is not the one that this program was built for");
+        (void)snprintf(err->sqlstate, sizeof err->sqlstate, "CT001"); /* as batch_open says it */
         status = CT_STALE;
     }
     store_result_free(result);
     return status;
+}
+
+static enum ct_status open_store(struct worker *worker, struct ct_error *err)
+{
+    enum ct_status status = connect_store(worker, err);
+    return status == CT_OK ? check_digest(worker, err) : status;
 }
 
 static enum ct_status try_lock(struct worker *worker, bool *ret_locked, struct ct_error *err)
@@ -261,7 +265,10 @@ static enum ct_status become_writer(struct worker *worker, struct ct_error *err)
         atomic_store(&keeper->state, KEEPER_STANDBY);
         return CT_OK;
     }
-    status = count_registered(worker, err);
+    /* Who stood by for long has not seen what was done to the database meanwhile. */
+    status = check_digest(worker, err);
+    if (status == CT_OK)
+        status = count_registered(worker, err);
     if (status == CT_OK)
         status = load_vocabulary(worker, "caliber", &keeper->calibers, err);
     if (status == CT_OK)
@@ -465,14 +472,27 @@ static void lose(struct worker *worker, enum ct_status status, const struct ct_e
     worker->is_writer = false;
 }
 
+/* The schema is not as it was. While it is being migrated, or waits for somebody to complete that,
+ * this process waits too; it does not work on what came out if that is not ours. */
+static void judge_schema(struct worker *worker, struct ct_error *err)
+{
+    enum schema_state state;
+    struct ct_error why = {0};
+    if (schema_look(worker->keeper->database, &state, &why) != CT_OK || state == SCHEMA_CURRENT)
+        return; /* it is looked at again */
+    *err = why;
+    if (state == SCHEMA_OTHER)
+        keeper_end(worker->keeper, err->text);
+}
+
 static void tick(struct worker *worker)
 {
     struct ct_error err = {0};
     enum ct_status status = CT_OK;
     if (worker->store == NULL) {
-        status = connect_store(worker, &err);
-        if (status == CT_OK)
-            status = read_digest(worker, &err);
+        status = open_store(worker, &err);
+        if (status == CT_STALE)
+            judge_schema(worker, &err);
     }
     if (status == CT_OK && !worker->is_writer) {
         status = become_writer(worker, &err);
@@ -529,10 +549,19 @@ void worker_wake(struct keeper *keeper)
 enum ct_status worker_look(struct keeper *keeper, struct ct_error *err)
 {
     struct worker worker = {.keeper = keeper};
-    enum ct_status status = connect_store(&worker, err);
+    enum schema_state state = SCHEMA_CURRENT;
+    enum ct_status status = schema_look(keeper->database, &state, err);
+    if (status == CT_OK && state == SCHEMA_MIGRATING) {
+        atomic_store(&keeper->state, KEEPER_MIGRATING);
+        return CT_DB_LOST;
+    }
+    if (status == CT_OK && state != SCHEMA_CURRENT)
+        return CT_STALE;
     if (status == CT_OK)
-        status = read_digest(&worker, err);
-    if (status == CT_OK)
+        status = open_store(&worker, err);
+    if (status == CT_STALE) {
+        status = CT_DB_LOST; /* a migration has begun since */
+    } else if (status == CT_OK)
         status = chain_check(&keeper->chain, worker.store, err);
     store_close(worker.store);
     return status;

@@ -36,7 +36,7 @@ COMMENT ON TABLE registry.schema_ready IS
 COMMENT ON COLUMN registry.schema_ready.id IS 'always 1; keeps the table at one row';
 COMMENT ON COLUMN registry.schema_ready.ready IS 'false while a migration is under way; written by casetrace migrate';
 COMMENT ON COLUMN registry.schema_ready.digest IS
-    'SHA-256, lower hex, over the function files, the plan and the last change; written by casetrace migrate';
+    'SHA-256, lower hex, over the function files and the plan; written by casetrace migrate';
 COMMENT ON COLUMN registry.schema_ready.change IS 'id of the last sqitch change deployed; written by casetrace migrate';
 COMMENT ON COLUMN registry.schema_ready.at IS 'when the row was last written, UTC; written by casetrace migrate';
 

@@ -19,14 +19,16 @@ const struct store_statement api_statements[API_SQL_COUNT] = {
                               "api.trace_newest($1, $2)"},
     [API_SQL_trace_lookup] =
         {"trace_lookup",
-         "SELECT lookup, code_state, block_id, block_holder, mark_id, placement, valid_from, "
+         "SELECT lookup, code_state, block_id, block_holder, block_contact, mark_id, placement, "
+         "valid_from, "
          "valid_to, firearm_id, maker, importer, model, serial, caliber, firearm_type, shipped_on, "
          "custody, basis, no_purchaser_reason, chain_complete, returned_on, later_holders, "
          "sale_id, sale_dealer, sale_delivered_on, sale_transaction_number, purchaser_sealed, "
          "purchaser_key FROM api.trace_lookup($1, $2)"},
     [API_SQL_trace_lookup_halves] =
         {"trace_lookup_halves",
-         "SELECT lookup, code_state, block_id, block_holder, mark_id, placement, valid_from, "
+         "SELECT lookup, code_state, block_id, block_holder, block_contact, mark_id, placement, "
+         "valid_from, "
          "valid_to, firearm_id, maker, importer, model, serial, caliber, firearm_type, shipped_on, "
          "custody, basis, no_purchaser_reason, chain_complete, returned_on, later_holders, "
          "sale_id, sale_dealer, sale_delivered_on, sale_transaction_number, purchaser_sealed, "

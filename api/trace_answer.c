@@ -475,6 +475,7 @@ static void write_detail(struct ct_buf *out, const struct api_trace_found *found
     ct_json_write_text(out, "scheme", MICROSTAMP_R29_NAME);
     write_id(out, "block_id", at, TRACE_BLOCK, "cbk");
     write_column(out, "block_holder", at, TRACE_BLOCK_HOLDER);
+    write_column(out, "contact", at, TRACE_BLOCK_CONTACT);
     ct_json_write_close(out, '}');
 }
 

@@ -7,7 +7,7 @@
 -- there because codes of one maker may all begin alike; `more` says that it was
 -- met, so that nobody takes what is here for all there is.
 CREATE FUNCTION api.trace_lookup_halves(schemes text[], words text[], halves integer[], lengths integer[])
-    RETURNS TABLE (lookup integer, code_state text, block_id uuid, block_holder text, mark_id uuid, placement text,
+    RETURNS TABLE (lookup integer, code_state text, block_id uuid, block_holder text, block_contact text, mark_id uuid, placement text,
                    valid_from date, valid_to date, firearm_id uuid, maker text, importer text, model text, serial text,
                    caliber text, firearm_type text, shipped_on date, custody json, basis text, no_purchaser_reason text,
                    chain_complete boolean, returned_on date, later_holders json, sale_id uuid, sale_dealer text,
@@ -22,7 +22,7 @@ AS $$
 BEGIN
     RETURN QUERY
     SELECT u.place::integer,
-           'registered', NULL::uuid, NULL::text, m.id, m.placement, m.valid_from, m.valid_to, m.firearm_id,
+           'registered', NULL::uuid, NULL::text, NULL::text, m.id, m.placement, m.valid_from, m.valid_to, m.firearm_id,
            s.maker, s.importer, s.model, s.serial, s.caliber, s.firearm_type, s.shipped_on, s.custody,
            s.basis, s.no_purchaser, s.chain_complete, s.returned_on, s.later_holders,
            s.first_sale, s.first_dealer, s.first_delivered_on, s.first_transaction, p.sealed, p.key_id,

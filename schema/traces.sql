@@ -9,7 +9,7 @@
 -- comes first: most words of a reading with unread characters were never
 -- issued, and cost one look-up then.
 CREATE FUNCTION api.trace_lookup(schemes text[], words text[])
-    RETURNS TABLE (lookup integer, code_state text, block_id uuid, block_holder text, mark_id uuid, placement text,
+    RETURNS TABLE (lookup integer, code_state text, block_id uuid, block_holder text, block_contact text, mark_id uuid, placement text,
                    valid_from date, valid_to date, firearm_id uuid, maker text, importer text, model text, serial text,
                    caliber text, firearm_type text, shipped_on date, custody json, basis text, no_purchaser_reason text,
                    chain_complete boolean, returned_on date, later_holders json, sale_id uuid, sale_dealer text,
@@ -22,7 +22,7 @@ AS $$
 BEGIN
     RETURN QUERY
     SELECT u.place::integer,
-           coalesce(h.state, 'registered'), c.block_id, h.name, m.id, m.placement, m.valid_from, m.valid_to, m.firearm_id,
+           coalesce(h.state, 'registered'), c.block_id, h.name, h.contact, m.id, m.placement, m.valid_from, m.valid_to, m.firearm_id,
            s.maker, s.importer, s.model, s.serial, s.caliber, s.firearm_type, s.shipped_on, s.custody,
            s.basis, s.no_purchaser, s.chain_complete, s.returned_on, s.later_holders,
            s.first_sale, s.first_dealer, s.first_delivered_on, s.first_transaction, p.sealed, p.key_id
@@ -43,7 +43,7 @@ BEGIN
     ) p ON true
     -- Whom to ask about a code that is on no firearm.
     LEFT JOIN LATERAL (
-        SELECT o.name, coalesce((SELECT e.state FROM registry.code_event e
+        SELECT o.name, o.contact, coalesce((SELECT e.state FROM registry.code_event e
                                  WHERE e.word = u.word AND e.scheme = u.scheme ORDER BY e.seq DESC LIMIT 1), 'issued') AS state
         FROM registry.code_block b JOIN registry.organization o ON o.id = b.organization_id
         WHERE m.firearm_id IS NULL AND b.id = c.block_id OFFSET 0

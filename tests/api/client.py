@@ -142,6 +142,7 @@ class People:
             body["ori"] = f"CA{number:07d}"
         if kind == "manufacturer":
             body.setdefault("models", ["Model A", "Model B"])
+            body.setdefault("contact", "tracing desk, weekdays")
         return self.admin.post("/v1/organizations", body).body
 
     def account(self, organization, *roles, kind="machine"):

@@ -164,6 +164,7 @@ def test_issued_and_not_registered(manufacturer, investigator, registry):
     assert trace["state"] == "no_match" and trace["candidates"] == []
     assert trace["detail"]["code"] == "issued_unregistered"
     assert trace["detail"]["block_holder"] == manufacturer.organization["name"]
+    assert trace["detail"]["contact"] == "tracing desk, weekdays"
 
 
 def test_code_only_when_identified(manufacturer, dealer, investigator, registry):

@@ -41,7 +41,7 @@ SELECT count(*) FROM pg_temp.ask('deliver_sale', :'dealer_a', jsonb_build_object
     'body', '{"delivered_on": "2026-02-01"}'::jsonb)) \g /dev/null
 SELECT is(pg_temp.first('00000000'), 'sale ' || :'pending', 'delivered, it does');
 SELECT is(t.found - ARRAY['lookup', 'block_id', 'mark_id', 'firearm_id', 'sale_id', 'custody'], '{
-    "code_state": "registered", "block_holder": null, "placement": "firing_pin", "valid_from": "2026-01-10", "valid_to": null,
+    "code_state": "registered", "block_holder": null, "block_contact": null, "placement": "firing_pin", "valid_from": "2026-01-10", "valid_to": null,
     "maker": "Ridgeline Arms", "importer": null, "model": "RL-9 Duty", "serial": "C0", "caliber": "9mm", "firearm_type": "pistol",
     "shipped_on": "2026-01-10", "basis": "sale", "no_purchaser_reason": null, "chain_complete": true, "returned_on": null,
     "later_holders": null, "sale_dealer": "Dealer A", "sale_delivered_on": "2026-02-01", "sale_transaction_number": "DR1",

@@ -45,3 +45,9 @@ tests_unit_test_microstamp_exam_memory_SOURCES = tests/unit/test_microstamp_exam
 tests_unit_test_microstamp_exam_memory_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc,--wrap=malloc,--wrap=reallocarray
 tests_unit_test_microstamp_exam_memory_LDADD = $(microstamp_unit_libs)
 EXTRA_DIST += tests/property/microstamp_reference.py tests/property/microstamp_reference.txt
+
+# The engine against a second scorer, in Python.
+check_PROGRAMS += tests/property/microstamp-check
+tests_property_microstamp_check_SOURCES = tests/property/microstamp_check.c
+tests_property_microstamp_check_LDADD = microstamp/libmicrostamp.a -lm
+TESTS += tests/property/engine_matches

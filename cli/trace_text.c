@@ -37,6 +37,8 @@ static const char *reason_text(const char *reason)
         const char *text;
     } reasons[] = {
         {"not_identified", "the firearm is not identified"},
+        {"another_group", "it is of another gun: trace its specimens by themselves"},
+        {"second_examiner", "a second examiner must confirm the reading"},
         {"rule", "the jurisdiction's rule asks for more"},
         {"seal_broken", "the sealed record does not open: report it"},
         {"unsold", "no retail sale is recorded"},
@@ -102,12 +104,47 @@ static void print_purchaser(FILE *stream, const json_t *purchaser)
 /* ---- candidates --------------------------------------------------------------------------------
  */
 
-static void print_candidate(FILE *stream, const json_t *candidate)
+/* Numbers of the answer begin at 0, those that people read at 1. */
+static void print_place(FILE *stream, const char *before, const json_t *object, const char *member)
 {
-    const json_t *firearm = json_object_get(candidate, "firearm");
-    const json_t *mark = json_object_get(candidate, "mark");
+    const json_t *number = json_object_get(object, member);
+    if (json_is_integer(number))
+        (void)fprintf(stream, "%s%lld", before, (long long)json_integer_value(number) + 1);
+}
+
+static void print_flags(FILE *stream, const char *before, const json_t *flags)
+{
+    size_t i;
+    const json_t *flag;
+    json_array_foreach(flags, i, flag)
+    {
+        print_item(stream, before, flag, "code");
+        print_place(stream, ", specimen ", flag, "specimen");
+        print_place(stream, ", mark ", flag, "mark");
+        print_item(stream, ": ", flag, "detail");
+        (void)fputc('\n', stream);
+    }
+}
+
+/* How each mark agrees with the code at its place: only there when several were sent. */
+static void print_agreements(FILE *stream, const json_t *agreements)
+{
     size_t i;
     const json_t *item;
+    json_array_foreach(agreements, i, item)
+    {
+        print_place(stream, "    specimen ", item, "specimen");
+        print_place(stream, ", mark ", item, "mark");
+        print_item(stream, ": agreement ", item, "agreement");
+        if (json_is_null(json_object_get(item, "agreement")))
+            (void)fputs(": no code is recorded at this place", stream);
+        (void)fputc('\n', stream);
+    }
+}
+
+static void print_firearm(FILE *stream, const json_t *candidate)
+{
+    const json_t *firearm = json_object_get(candidate, "firearm");
     (void)fprintf(stream, "%2lld. ",
                   (long long)json_integer_value(json_object_get(candidate, "rank")));
     cli_print_text(stream, text_of(firearm, "maker"));
@@ -115,12 +152,22 @@ static void print_candidate(FILE *stream, const json_t *candidate)
     print_item(stream, ", serial ", firearm, "serial");
     print_item(stream, ", ", firearm, "caliber");
     print_item(stream, ", imported by ", firearm, "importer");
+    print_place(stream, "\n    of group ", candidate, "group");
     print_number(stream, "\n    probability ", candidate, "posterior");
+}
+
+static void print_candidate(FILE *stream, const json_t *candidate)
+{
+    const json_t *mark = json_object_get(candidate, "mark");
+    size_t i;
+    const json_t *item;
+    print_firearm(stream, candidate);
     print_item(stream, "\n    mark on ", mark, "placement");
     print_item(stream, ", code ", mark, "code");
     print_item(stream, ", agreement ", mark, "agreement");
-    print_item(stream, "\n    firearm ", firearm, "id");
+    print_item(stream, "\n    firearm ", json_object_get(candidate, "firearm"), "id");
     (void)fputc('\n', stream);
+    print_agreements(stream, json_object_get(candidate, "agreements"));
     json_array_foreach(json_object_get(candidate, "custody"), i, item)
     {
         print_item(stream, "    ", item, "date");
@@ -136,13 +183,11 @@ static void print_candidate(FILE *stream, const json_t *candidate)
         print_item(stream, " on ", item, "delivered_on");
         (void)fputc('\n', stream);
     }
-    json_array_foreach(json_object_get(candidate, "flags"), i, item)
-    {
-        print_item(stream, "    note: ", item, "code");
-        print_item(stream, ": ", item, "detail");
-        (void)fputc('\n', stream);
-    }
+    print_flags(stream, "    note: ", json_object_get(candidate, "flags"));
 }
+
+/* ---- the whole ---------------------------------------------------------------------------------
+ */
 
 static void print_issued(FILE *stream, const json_t *detail)
 {
@@ -154,6 +199,61 @@ static void print_issued(FILE *stream, const json_t *detail)
     (void)fputc('\n', stream);
 }
 
+/* What the evidence is worth, the likelihood ratio first: it does not rest on the prior. */
+static void print_ranking(FILE *stream, const char *before, const json_t *ranking)
+{
+    static const struct {
+        const char *member;
+        const char *text;
+    } numbers[] = {
+        {"likelihood_ratio", "likelihood ratio: "},
+        {"effective_characters", "worth this many characters, fully read: "},
+        {"not_registered", "probability that the firearm is not registered: "},
+        {"expected_chance_matches", "expected chance matches: "},
+    };
+    for (size_t i = 0; i < CT_ARRAY_LENGTH(numbers); i++) {
+        if (!json_is_number(json_object_get(ranking, numbers[i].member)))
+            continue;
+        (void)fputs(before, stream);
+        print_number(stream, numbers[i].text, ranking, numbers[i].member);
+        (void)fputc('\n', stream);
+    }
+}
+
+static void print_groups(FILE *stream, const json_t *groups)
+{
+    size_t i;
+    const json_t *group;
+    json_array_foreach(groups, i, group)
+    {
+        size_t k;
+        const json_t *specimen;
+        (void)fprintf(stream, "group %zu, specimen", i + 1);
+        json_array_foreach(json_object_get(group, "specimens"), k, specimen)(void) fprintf(
+            stream, "%s %lld", k == 0 ? "" : ",", (long long)json_integer_value(specimen) + 1);
+        print_item(stream, ": ", group, "state");
+        (void)fputc('\n', stream);
+        print_ranking(stream, "    ", group);
+    }
+}
+
+static void print_next_best(FILE *stream, const json_t *next_best)
+{
+    size_t i;
+    const json_t *next;
+    json_array_foreach(next_best, i, next)
+    {
+        (void)fputs(i == 0 ? "worth another look:" : ";", stream);
+        print_place(stream, " specimen ", next, "specimen");
+        print_place(stream, ", mark ", next, "mark");
+        print_place(stream, ", character ", next, "position");
+        print_number(stream, " (", next, "bits");
+        (void)fputs(json_is_number(json_object_get(next, "bits")) ? " bits)" : "", stream);
+    }
+    if (json_array_size(next_best) > 0)
+        (void)fputc('\n', stream);
+}
+
 void cli_trace_print(FILE *stream, const json_t *answer)
 {
     const json_t *entry = json_object_get(json_object_get(answer, "receipt"), "entry");
@@ -161,13 +261,16 @@ void cli_trace_print(FILE *stream, const json_t *answer)
     const json_t *candidate;
     cli_print_text(stream, text_of(answer, "state"));
     print_item(stream, "  ", answer, "id");
-    print_number(stream, "\nprobability that the firearm is not registered: ", answer,
-                 "not_registered");
-    print_number(stream, "\nexpected chance matches: ", answer, "expected_chance_matches");
     (void)fputc('\n', stream);
+    print_ranking(stream, "", answer);
+    if (json_is_true(json_object_get(answer, "after_answer")))
+        (void)fputs("an exhibit was traced before with another reading\n", stream);
     print_issued(stream, json_object_get(answer, "detail"));
+    print_flags(stream, "note: ", json_object_get(answer, "flags"));
+    print_groups(stream, json_object_get(answer, "groups"));
     json_array_foreach(json_object_get(answer, "candidates"), i, candidate)
         print_candidate(stream, candidate);
+    print_next_best(stream, json_object_get(answer, "next_best"));
     if (json_is_integer(entry))
         (void)fprintf(stream, "logged as entry %lld\n", (long long)json_integer_value(entry));
 }

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "cli/cli.h"
+#include "cli/trace_request.h"
 #include "cli/trace_text.h"
 
 #include <fcntl.h>
@@ -218,6 +219,91 @@ static void undisclosed_and_missing_members_as_text(void **state)
     free(trace_text("{}"));
 }
 
+static void several_guns_as_text(void **state)
+{
+    (void)state;
+    char *text = trace_text(
+        "{\"id\":\"trc_1\",\"state\":\"candidates\",\"likelihood_ratio\":2500.0,"
+        "\"effective_characters\":2.5,\"not_registered\":0.5,\"expected_chance_matches\":3,"
+        "\"flags\":[{\"code\":\"more_than_one_gun\",\"detail\":\"two pins\"}],"
+        "\"groups\":[{\"specimens\":[0,2],\"state\":\"candidates\",\"likelihood_ratio\":2500.0},"
+        "{\"specimens\":[1],\"state\":\"insufficient\"}],"
+        "\"candidates\":[{\"rank\":1,\"group\":0,\"posterior\":0.25,\"firearm\":{\"maker\":\"M\"},"
+        "\"mark\":{\"placement\":\"chamber\",\"agreement\":\"=..=\"},"
+        "\"agreements\":[{\"specimen\":0,\"mark\":1,\"agreement\":\"=..=\"},"
+        "{\"specimen\":2,\"mark\":0,\"agreement\":null}],"
+        "\"flags\":[{\"code\":\"part_replaced\",\"specimen\":0,\"mark\":1,\"detail\":\"d\"}]}],"
+        "\"next_best\":[{\"specimen\":0,\"mark\":0,\"position\":2,\"bits\":4.5},"
+        "{\"specimen\":2,\"mark\":1,\"position\":0,\"bits\":1}]}");
+    assert_string_equal(text, "candidates  trc_1\n"
+                              "likelihood ratio: 2500\n"
+                              "worth this many characters, fully read: 2.5\n"
+                              "probability that the firearm is not registered: 0.5\n"
+                              "expected chance matches: 3\n"
+                              "note: more_than_one_gun: two pins\n"
+                              "group 1, specimen 1, 3: candidates\n"
+                              "    likelihood ratio: 2500\n"
+                              "group 2, specimen 2: insufficient\n"
+                              " 1. M\n"
+                              "    of group 1\n"
+                              "    probability 0.25\n"
+                              "    mark on chamber, agreement =..=\n"
+                              "    specimen 1, mark 2: agreement =..=\n"
+                              "    specimen 3, mark 1: no code is recorded at this place\n"
+                              "    note: part_replaced, specimen 1, mark 2: d\n"
+                              "worth another look: specimen 1, mark 1, character 3 (4.5 bits); "
+                              "specimen 3, mark 2, character 1 (1 bits)\n");
+    free(text);
+}
+
+/* ---- what is asked ------------------------------------------------------------------------------
+ */
+
+static void specimens_in_the_order_of_words(void **state)
+{
+    (void)state;
+    struct cli_trace_request request;
+    cli_trace_request_init(&request);
+    assert_null(cli_trace_request_reading(&request, "4H7K 2M9X"));
+    assert_null(cli_trace_request_of_mark(&request, "placement", "firing_pin"));
+    assert_null(cli_trace_request_of_specimen(&request, "exhibit", "E-2"));
+    assert_null(cli_trace_request_mark(&request));
+    assert_null(cli_trace_request_of_mark(&request, "placement", "chamber"));
+    assert_null(cli_trace_request_reading(&request, "????2M9X"));
+    assert_null(cli_trace_request_reading(&request, "4H7K ????"));
+    assert_null(cli_trace_request_specimen(&request));
+    assert_null(cli_trace_request_of_specimen(&request, "kind", "part"));
+    assert_null(cli_trace_request_of_mark(&request, "gear", "1"));
+    assert_null(cli_trace_request_end(&request));
+    char *text = ct_json_text(request.specimens);
+    assert_string_equal(
+        text, "[{\"marks\":[{\"reading\":\"4H7K 2M9X\",\"placement\":\"firing_pin\"},"
+              "{\"placement\":\"chamber\",\"reading\":\"????2M9X\"}],\"exhibit\":\"E-2\","
+              "\"kind\":\"casing\"},"
+              "{\"marks\":[{\"reading\":\"4H7K ????\"}],\"exhibit\":\"E-1\",\"kind\":\"casing\"},"
+              "{\"kind\":\"part\",\"marks\":[{\"gear\":\"1\"}],\"exhibit\":\"E-3\"}]");
+    free(text);
+    cli_trace_request_free(&request);
+}
+
+static void words_that_belong_nowhere(void **state)
+{
+    (void)state;
+    struct cli_trace_request request;
+    cli_trace_request_init(&request);
+    assert_non_null(cli_trace_request_end(&request));  /* nothing at all */
+    assert_non_null(cli_trace_request_mark(&request)); /* of which specimen? */
+    assert_null(cli_trace_request_of_specimen(&request, "exhibit", "A"));
+    assert_non_null(cli_trace_request_end(&request)); /* no mark */
+    assert_null(cli_trace_request_reading(&request, "4H7K 2M9X"));
+    assert_non_null(cli_trace_request_of_specimen(&request, "exhibit", "B"));
+    assert_null(cli_trace_request_of_mark(&request, "scheme", "R29-8"));
+    assert_non_null(cli_trace_request_of_mark(&request, "scheme", "opaque"));
+    assert_non_null(cli_trace_request_of_mark(&request, "placement", "\xff"));
+    assert_null(cli_trace_request_end(&request));
+    cli_trace_request_free(&request);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +316,9 @@ int main(void)
         cmocka_unit_test(server_text_steers_no_terminal),
         cmocka_unit_test(identified_trace_as_text),
         cmocka_unit_test(undisclosed_and_missing_members_as_text),
+        cmocka_unit_test(several_guns_as_text),
+        cmocka_unit_test(specimens_in_the_order_of_words),
+        cmocka_unit_test(words_that_belong_nowhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,9 @@
 -- Fills a migrated database with firearms, for benchmarks only: the rows have no
 -- entries in the log.
 --   psql -v n=1000000 -f bench/load.sql
--- n       firearms, each with one R29-8 code, shipped and received; default 1,000,000
+-- n       firearms, each with one code, shipped and received; default 1,000,000
+-- opaque  per cent of them with a code that its maker brought, without structure;
+--         default 0. The others have one of scheme R29-8.
 -- sold    per cent of them sold and delivered; default 70
 -- sealed  hex of the sealed purchaser of every sale, and
 -- key     id of the key that it is said to be sealed with. Without them a
@@ -15,6 +17,10 @@
 \if :{?n}
 \else
 \set n 1000000
+\endif
+\if :{?opaque}
+\else
+\set opaque 0
 \endif
 \if :{?sold}
 \else
@@ -92,21 +98,35 @@ WITH drawn AS (
 ), free AS (
     SELECT row_number() OVER (ORDER BY w.i) AS k, w.word FROM word w
     WHERE NOT EXISTS (SELECT FROM registry.code c WHERE c.word = w.word COLLATE "C" AND c.scheme = 'R29-8')
+), start AS (
+    SELECT (random() * 2821109907455)::bigint AS x
+), brought AS (
+    -- Eight digits to base 36, by a step that shares no factor with it.
+    SELECT f.k, CASE WHEN f.k * 16807 % 2147483647 % 100 < :opaque THEN 'opaque' ELSE 'R29-8' END AS scheme, f.word,
+           (f.k * 777767777777 + s.x) % 2821109907456 AS x
+    FROM free f CROSS JOIN start s WHERE f.k <= :n
+), registered AS (
+    SELECT b.k, b.scheme, CASE WHEN b.scheme = 'R29-8' THEN b.word
+                               ELSE (SELECT string_agg(substr('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ',
+                                                              (b.x / (36 ^ d.at)::bigint % 36)::integer + 1, 1), '' ORDER BY d.at)
+                                     FROM generate_series(0, 7) AS d(at)) END AS word
+    FROM brought b
 )
-SELECT f.k, f.word, gen_random_uuid() AS id, gen_random_uuid() AS mark, gen_random_uuid() AS sale, f.k % 5 AS maker_nth,
+SELECT f.k, f.scheme, f.word, gen_random_uuid() AS id, gen_random_uuid() AS mark, gen_random_uuid() AS sale, f.k % 5 AS maker_nth,
        f.k * 1103515245 % 2147483647 % 200 AS dealer_nth, 1 + (f.k / 5) % 4 AS model, 'LD' || lpad((f.k * 48271 % 2147483647)::text, 10, '0') AS serial,
        date '2025-01-01' + (f.k % 400)::integer AS shipped_on, f.k * 1689211741 % 2147483647 % 100 < :sold AS sold
-FROM free f WHERE f.k <= :n;
+FROM registered f;
 ANALYZE load_firearm;
 
 CREATE TEMP TABLE load_block AS
 SELECT gen_random_uuid() AS id, b.nth, b.part, b.count
-FROM (SELECT maker_nth AS nth, k / 50000 AS part, count(*) AS count FROM load_firearm GROUP BY 1, 2) b;
+FROM (SELECT maker_nth AS nth, k / 50000 AS part, count(*) AS count FROM load_firearm WHERE scheme = 'R29-8' GROUP BY 1, 2) b;
 INSERT INTO registry.code_block (id, organization_id, scheme, origin, count, account_id, batch_id, ordinal)
 SELECT b.id, p.id, 'R29-8', 'issued', b.count, p.account, :'batch', 1
 FROM load_block b JOIN load_party p ON p.kind = 'manufacturer' AND p.nth = b.nth;
 INSERT INTO registry.code (word, scheme, block_id)
-SELECT f.word, 'R29-8', b.id FROM load_firearm f JOIN load_block b ON b.nth = f.maker_nth AND b.part = f.k / 50000;
+SELECT f.word, f.scheme, CASE WHEN f.scheme = 'R29-8' THEN b.id END
+FROM load_firearm f LEFT JOIN load_block b ON b.nth = f.maker_nth AND b.part = f.k / 50000;
 
 INSERT INTO registry.firearm (id, organization_id, registered_by, maker_id, model_id, external_id, serial, serial_key, caliber,
                               firearm_type, account_id, batch_id, ordinal)
@@ -115,10 +135,14 @@ FROM load_firearm f
 JOIN load_party p ON p.kind = 'manufacturer' AND p.nth = f.maker_nth
 JOIN load_model m ON m.nth = f.maker_nth AND m.m = f.model;
 INSERT INTO registry.mark (id, firearm_id, word, scheme, placement, valid_from, batch_id, ordinal)
-SELECT mark, id, word, 'R29-8', 'firing_pin', shipped_on, :'batch', 1 FROM load_firearm;
+SELECT mark, id, word, scheme, 'firing_pin', shipped_on, :'batch', 1 FROM load_firearm;
 INSERT INTO registry.code_count (scheme, length, caliber, maker_id, month, registered, firearms, batch_id, ordinal)
-SELECT 'R29-8', 8, m.caliber, m.maker, date_trunc('month', f.shipped_on)::date, count(*), count(*), :'batch', 1
-FROM load_firearm f JOIN load_model m ON m.nth = f.maker_nth AND m.m = f.model GROUP BY 3, 4, 5;
+SELECT f.scheme, 8, m.caliber, m.maker, date_trunc('month', f.shipped_on)::date, count(*), count(*), :'batch', 1
+FROM load_firearm f JOIN load_model m ON m.nth = f.maker_nth AND m.m = f.model GROUP BY 1, 3, 4, 5;
+INSERT INTO registry.code_frequency AS q (scheme, length, position, character, registered)
+SELECT f.scheme, 8, p.at, substr(f.word, p.at, 1), count(*)
+FROM load_firearm f CROSS JOIN generate_series(1, 8) AS p(at) WHERE f.scheme = 'opaque' GROUP BY f.scheme, p.at, 4
+ON CONFLICT (scheme, length, position, character) DO UPDATE SET registered = q.registered + excluded.registered;
 
 -- custody and sales ------------------------------------------------------------------------------
 

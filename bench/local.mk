@@ -10,4 +10,4 @@ noinst_PROGRAMS += %D%/trace-load %D%/seal-purchasers %D%/solve-trials
   %D%/solve_table.c
 %C%_solve_trials_LDADD = microstamp/libmicrostamp.a -lm -lpthread
 
-EXTRA_DIST += %D%/trace %D%/solve-rate %D%/load.sql %D%/one_at_a_time.sql %D%/README.md
+EXTRA_DIST += %D%/common.py %D%/trace %D%/partial %D%/solve-rate %D%/load.sql %D%/one_at_a_time.sql %D%/README.md

@@ -2,10 +2,14 @@
 //
 // Load generator for POST /v1/traces over TLS 1.3 keep-alive connections. It shares the cores with
 // what it measures, so it does as little as it can: one thread, epoll, requests laid out once per
-// connection of which only the reading and the case number change, answers read in place.
+// connection of which only scheme, reading and case number change, answers read in place.
 //
 // Every answer is checked: status 201, state identified, the first candidate's serial the one that
-// was registered with the code. Nothing else counts as a trace.
+// was registered with the code. Where so many characters are unread that other codes fit too, the
+// state may be candidates and the serial that of any of them. Nothing else counts as a trace.
+//
+// Kinds of readings (--kinds R29-8:0,R29-8:4,opaque:1) are sent in turn and measured apart: a
+// scheme, "any" for none, and how many characters, chosen anew for each trace, are unread.
 //
 // It connects, prints "ready", waits for a line on standard input, runs, and prints one JSON
 // object.
@@ -38,6 +42,8 @@
 #define CODE_LENGTH 8
 #define SERIAL_MAX 64
 #define CASE_DIGITS 9
+#define KINDS_MAX 16
+#define UNREAD_SURE 2 // with this many unread the code is still the only one that fits
 #define ERRORS_SHOWN 5
 #define ERRORS_MAX 10000
 
@@ -52,32 +58,51 @@ struct code {
     uint32_t serial_at;
 };
 
+struct codes {
+    char *text; // of the file
+    struct code *code;
+    size_t count;
+};
+
+struct kind {
+    char name[24];
+    const char *scheme; // the member as it is sent, blanks for none
+    const struct codes *codes;
+    unsigned unread;
+    uint64_t ok_count;
+    double sum_us;
+    int64_t max_us;
+    uint64_t buckets[BUCKET_COUNT];
+};
+
 struct connection {
     SSL *ssl;
     int fd;
     bool writing; // the request is not yet out
     char request[REQUEST_MAX];
     size_t request_length;
-    size_t code_at, case_at;
+    size_t code_at, scheme_at, case_at;
     char *response; // RESPONSE_MAX and a NUL
     size_t response_length;
     size_t body_at, body_length; // 0 until the head is complete
     int status;
+    struct kind *kind;
     const struct code *code;
     int64_t sent_us;
 };
 
 struct options {
-    const char *host, *port, *ca, *key, *codes, *incident, *caliber, *sample_file;
+    const char *host, *port, *ca, *key, *codes, *opaque, *kinds, *incident, *caliber, *sample_file;
     unsigned connections;
     double seconds;
     unsigned sample_every;
 };
 
-static struct options options = {.host = "127.0.0.1", .connections = 64, .seconds = 10};
-static struct code *codes;
-static size_t code_count;
-static char *codes_text;
+static struct options options = {
+    .host = "127.0.0.1", .kinds = "any:0", .connections = 64, .seconds = 10};
+static struct codes r29, opaque;
+static struct kind kinds[KINDS_MAX];
+static unsigned kind_count, kind_next;
 static SSL_CTX *ctx;
 static struct addrinfo *address;
 static int epoll_fd;
@@ -85,10 +110,7 @@ static FILE *sample;
 static char authorization[128];
 static uint64_t random_state[2];
 static uint32_t case_first, case_next;
-static uint64_t buckets[BUCKET_COUNT];
 static uint64_t ok_count, error_count, wrong_status, wrong_state, wrong_serial, broken, sampled;
-static int64_t max_us;
-static double sum_us;
 
 static void fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
@@ -139,15 +161,15 @@ static uint64_t bucket_top(unsigned bucket)
     return ((uint64_t)(SUB_COUNT + bucket % SUB_COUNT + 1) << shift) - 1;
 }
 
-static uint64_t percentile_us(double share)
+static uint64_t percentile_us(const struct kind *kind, double share)
 {
-    uint64_t wanted = (uint64_t)(share * (double)ok_count), seen = 0;
+    uint64_t wanted = (uint64_t)(share * (double)kind->ok_count), seen = 0;
     for (unsigned i = 0; i < BUCKET_COUNT; i++) {
-        seen += buckets[i];
+        seen += kind->buckets[i];
         if (seen > wanted)
             return bucket_top(i);
     }
-    return (uint64_t)max_us;
+    return (uint64_t)kind->max_us;
 }
 
 static char *read_file(const char *path, size_t *ret_length)
@@ -167,26 +189,69 @@ static char *read_file(const char *path, size_t *ret_length)
 }
 
 // Lines of a code of eight characters, a tab and the serial of its firearm.
-static void read_codes(void)
+static void read_codes(const char *path, struct codes *ret)
 {
     size_t length, lines = 0;
-    codes_text = read_file(options.codes, &length);
+    ret->text = read_file(path, &length);
     for (size_t i = 0; i < length; i++)
-        lines += codes_text[i] == '\n';
-    codes = calloc(lines ? lines : 1, sizeof *codes);
-    if (!codes || length > UINT32_MAX)
-        fail("%s is too large", options.codes);
-    for (char *line = codes_text, *end; (end = strchr(line, '\n')); line = end + 1) {
+        lines += ret->text[i] == '\n';
+    ret->code = calloc(lines ? lines : 1, sizeof *ret->code);
+    if (!ret->code || length > UINT32_MAX)
+        fail("%s is too large", path);
+    for (char *line = ret->text, *end; (end = strchr(line, '\n')); line = end + 1) {
         size_t serial_length = (size_t)(end - line) - CODE_LENGTH - 1;
         if (end - line < CODE_LENGTH + 2 || line[CODE_LENGTH] != '\t' || serial_length > SERIAL_MAX)
-            fail("%s: line %zu is not a code, a tab and a serial", options.codes, code_count + 1);
-        struct code *code = &codes[code_count++];
+            fail("%s: line %zu is not a code, a tab and a serial", path, ret->count + 1);
+        struct code *code = &ret->code[ret->count++];
         memcpy(code->text, line, CODE_LENGTH);
-        code->serial_at = (uint32_t)(line + CODE_LENGTH + 1 - codes_text);
+        code->serial_at = (uint32_t)(line + CODE_LENGTH + 1 - ret->text);
         code->serial_length = (uint16_t)serial_length;
     }
-    if (!code_count)
-        fail("%s has no codes", options.codes);
+    if (!ret->count)
+        fail("%s has no codes", path);
+}
+
+// All as long as the longest, so that one takes the place of another in a request laid out before.
+#define SCHEME_LENGTH 18
+static const struct {
+    const char *name;
+    const char *member;
+    const struct codes *codes;
+} schemes[] = {{"R29-8", "\"scheme\":\"R29-8\", ", &r29},
+               {"opaque", "\"scheme\":\"opaque\",", &opaque},
+               {"any", "                  ", &r29}};
+
+static void add_kind(const char *name, size_t length)
+{
+    if (kind_count == KINDS_MAX || length >= sizeof kinds[0].name)
+        fail("too many kinds, or one too long");
+    struct kind *kind = &kinds[kind_count++];
+    memcpy(kind->name, name, length);
+    size_t word = strcspn(kind->name, ":");
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        if (strlen(schemes[i].name) == word && strncmp(schemes[i].name, kind->name, word) == 0) {
+            kind->scheme = schemes[i].member;
+            kind->codes = schemes[i].codes;
+        }
+    }
+    char *end;
+    kind->unread = kind->name[word] ? (unsigned)strtoul(kind->name + word + 1, &end, 10) : 0;
+    if (!kind->scheme || !kind->name[word] || !kind->name[word + 1] || *end ||
+        kind->unread > CODE_LENGTH)
+        fail("%s is not a scheme and how many characters are unread", kind->name);
+    if (!kind->codes->count)
+        fail("no codes of scheme %s", kind->name);
+}
+
+static void read_kinds(void)
+{
+    for (const char *name = options.kinds; *name;) {
+        size_t length = strcspn(name, ",");
+        add_kind(name, length);
+        name += length + (name[length] == ',');
+    }
+    if (!kind_count)
+        fail("no kinds");
 }
 
 static void build_request(struct connection *c)
@@ -199,9 +264,9 @@ static void build_request(struct connection *c)
                  "{\"case_number\":\"26-%0*d\",\"purpose\":\"C\",\"offense\":\"homicide\","
                  "\"urgency\":\"routine\","
                  "\"incident\":{\"from\":\"%s\",\"to\":\"%s\"},\"specimens\":[{\"exhibit\":\"E-1\","
-                 "\"kind\":\"casing\",%s\"marks\":[{\"placement\":\"firing_pin\",\"reading\":\"____"
-                 "____\"}]}]}",
-                 CASE_DIGITS, 0, options.incident, options.incident, caliber);
+                 "\"kind\":\"casing\",%s\"marks\":[{\"placement\":\"firing_pin\",%*s\"reading\":"
+                 "\"________\"}]}]}",
+                 CASE_DIGITS, 0, options.incident, options.incident, caliber, SCHEME_LENGTH, "");
     int length = snprintf(c->request, sizeof c->request,
                           "POST /v1/traces HTTP/1.1\r\nHost: %s:%s\r\nAuthorization: Bearer %s\r\n"
                           "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
@@ -210,6 +275,7 @@ static void build_request(struct connection *c)
         fail("the request is too long");
     c->request_length = (size_t)length;
     c->code_at = (size_t)(strstr(c->request, "________") - c->request);
+    c->scheme_at = c->code_at - strlen("\"reading\":\"") - SCHEME_LENGTH;
     c->case_at = (size_t)(strstr(c->request, "\"26-") - c->request) + 4;
 }
 
@@ -296,10 +362,23 @@ static void write_request(struct connection *c)
     c->writing = true;
 }
 
+static void write_reading(char *reading, const struct code *code, unsigned unread)
+{
+    memcpy(reading, code->text, CODE_LENGTH);
+    while (unread > 0) {
+        unsigned at = (unsigned)(random_next() % CODE_LENGTH);
+        unread -= reading[at] != '?';
+        reading[at] = '?';
+    }
+}
+
 static void send_request(struct connection *c)
 {
-    c->code = &codes[random_next() % code_count];
-    memcpy(c->request + c->code_at, c->code->text, CODE_LENGTH);
+    c->kind = &kinds[kind_next];
+    kind_next = (kind_next + 1) % kind_count;
+    c->code = &c->kind->codes->code[random_next() % c->kind->codes->count];
+    memcpy(c->request + c->scheme_at, c->kind->scheme, SCHEME_LENGTH);
+    write_reading(c->request + c->code_at, c->code, c->kind->unread);
     uint32_t number = case_next++;
     for (int i = CASE_DIGITS - 1; i >= 0; i--, number /= 10)
         c->request[c->case_at + (size_t)i] = (char)('0' + number % 10);
@@ -328,6 +407,26 @@ static bool read_head(struct connection *c)
     return true;
 }
 
+static bool is_serial(const struct connection *c, const char *serial)
+{
+    return strncmp(serial, c->kind->codes->text + c->code->serial_at, c->code->serial_length) ==
+               0 &&
+           serial[c->code->serial_length] == '"';
+}
+
+// Whether the firearm is the first candidate; where others fit as well, whether it is one of them.
+static bool has_firearm(const struct connection *c, const char *body)
+{
+    static const char member[] = "\"serial\":\"";
+    for (const char *at = body; (at = strstr(at, member)); at++) {
+        if (is_serial(c, at + sizeof member - 1))
+            return true;
+        if (c->kind->unread <= UNREAD_SURE)
+            return false;
+    }
+    return false;
+}
+
 static void check_answer(struct connection *c, int64_t at_us)
 {
     const char *body = c->response + c->body_at;
@@ -336,22 +435,21 @@ static void check_answer(struct connection *c, int64_t at_us)
         count_error(&wrong_status, c, body);
         return;
     }
-    if (!memmem(body, c->body_length, "\"state\":\"identified\"", 20)) {
+    if (!strstr(body, "\"state\":\"identified\"") &&
+        (c->kind->unread <= UNREAD_SURE || !strstr(body, "\"state\":\"candidates\""))) {
         count_error(&wrong_state, c, body);
         return;
     }
-    const char *serial = memmem(body, c->body_length, "\"serial\":\"", 10);
-    if (!serial ||
-        strncmp(serial + 10, codes_text + c->code->serial_at, c->code->serial_length) != 0 ||
-        serial[10 + c->code->serial_length] != '"') {
+    if (!has_firearm(c, body)) {
         count_error(&wrong_serial, c, body);
         return;
     }
     int64_t us = at_us - c->sent_us;
-    buckets[bucket_of((uint64_t)us)]++;
-    sum_us += (double)us;
-    if (us > max_us)
-        max_us = us;
+    c->kind->buckets[bucket_of((uint64_t)us)]++;
+    c->kind->sum_us += (double)us;
+    if (us > c->kind->max_us)
+        c->kind->max_us = us;
+    c->kind->ok_count++;
     ok_count++;
     if (sample && ok_count % options.sample_every == 1 % options.sample_every) {
         fprintf(sample, "%s\n", body);
@@ -403,37 +501,50 @@ static void run(struct connection *connections, double *ret_seconds)
     *ret_seconds = (double)(now - start) / 1e6;
 }
 
+static void print_kind(const struct kind *kind, double seconds)
+{
+    double count = kind->ok_count ? (double)kind->ok_count : 1;
+    printf("{\"kind\": \"%s\", \"ok\": %llu, \"traces_per_s\": %.1f, \"mean_ms\": %.3f, "
+           "\"p50_ms\": %.3f, \"p99_ms\": %.3f, \"max_ms\": %.3f, \"histogram_us\": [",
+           kind->name, (unsigned long long)kind->ok_count, (double)kind->ok_count / seconds,
+           kind->sum_us / count / 1e3, (double)percentile_us(kind, 0.5) / 1e3,
+           (double)percentile_us(kind, 0.99) / 1e3, (double)kind->max_us / 1e3);
+    const char *comma = "";
+    for (unsigned i = 0; i < BUCKET_COUNT; i++) {
+        if (!kind->buckets[i])
+            continue;
+        printf("%s[%llu, %llu]", comma, (unsigned long long)bucket_top(i),
+               (unsigned long long)kind->buckets[i]);
+        comma = ", ";
+    }
+    printf("]}");
+}
+
 static void print_result(double seconds)
 {
     printf("{\"ok\": %llu, \"errors\": %llu, \"wrong_status\": %llu, \"wrong_state\": %llu, "
-           "\"wrong_serial\": %llu, \"broken\": %llu, \"sampled\": %llu, \"seconds\": %.6f, ",
+           "\"wrong_serial\": %llu, \"broken\": %llu, \"sampled\": %llu, \"seconds\": %.6f, "
+           "\"traces_per_s\": %.1f, \"kinds\": [",
            (unsigned long long)ok_count, (unsigned long long)error_count,
            (unsigned long long)wrong_status, (unsigned long long)wrong_state,
            (unsigned long long)wrong_serial, (unsigned long long)broken,
-           (unsigned long long)sampled, seconds);
-    printf("\"traces_per_s\": %.1f, \"mean_ms\": %.3f, \"p50_ms\": %.3f, \"p99_ms\": %.3f, "
-           "\"max_ms\": %.3f, \"histogram_us\": [",
-           (double)ok_count / seconds, ok_count ? sum_us / (double)ok_count / 1e3 : 0,
-           (double)percentile_us(0.5) / 1e3, (double)percentile_us(0.99) / 1e3,
-           (double)max_us / 1e3);
-    const char *comma = "";
-    for (unsigned i = 0; i < BUCKET_COUNT; i++) {
-        if (!buckets[i])
-            continue;
-        printf("%s[%llu, %llu]", comma, (unsigned long long)bucket_top(i),
-               (unsigned long long)buckets[i]);
-        comma = ", ";
+           (unsigned long long)sampled, seconds, (double)ok_count / seconds);
+    for (unsigned i = 0; i < kind_count; i++) {
+        printf("%s", i == 0 ? "" : ", ");
+        print_kind(&kinds[i], seconds);
     }
     printf("]}\n");
 }
 
 static void parse_options(int argc, char **argv)
 {
-    static const struct option names[] = {
-        {"host", 1, 0, 'h'},        {"port", 1, 0, 'p'},         {"ca", 1, 0, 'a'},
-        {"key-file", 1, 0, 'k'},    {"codes", 1, 0, 'f'},        {"incident", 1, 0, 'i'},
-        {"caliber", 1, 0, 'b'},     {"connections", 1, 0, 'c'},  {"seconds", 1, 0, 's'},
-        {"sample-file", 1, 0, 'o'}, {"sample-every", 1, 0, 'e'}, {0, 0, 0, 0}};
+    static const struct option names[] = {{"host", 1, 0, 'h'},         {"port", 1, 0, 'p'},
+                                          {"ca", 1, 0, 'a'},           {"key-file", 1, 0, 'k'},
+                                          {"codes", 1, 0, 'f'},        {"incident", 1, 0, 'i'},
+                                          {"caliber", 1, 0, 'b'},      {"connections", 1, 0, 'c'},
+                                          {"seconds", 1, 0, 's'},      {"kinds", 1, 0, 'n'},
+                                          {"opaque-codes", 1, 0, 'q'}, {"sample-file", 1, 0, 'o'},
+                                          {"sample-every", 1, 0, 'e'}, {0, 0, 0, 0}};
     for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         switch (c) {
         case 'h':
@@ -450,6 +561,12 @@ static void parse_options(int argc, char **argv)
             break;
         case 'f':
             options.codes = optarg;
+            break;
+        case 'q':
+            options.opaque = optarg;
+            break;
+        case 'n':
+            options.kinds = optarg;
             break;
         case 'i':
             options.incident = optarg;
@@ -476,7 +593,8 @@ static void parse_options(int argc, char **argv)
     if (!options.port || !options.ca || !options.key || !options.codes || !options.incident ||
         !options.connections || !(options.seconds > 0))
         fail("needed: --port --ca --key-file --codes --incident DATE "
-             "[--host --caliber --connections --seconds --sample-file FILE --sample-every N]");
+             "[--opaque-codes FILE --kinds LIST --host --caliber --connections --seconds "
+             "--sample-file FILE --sample-every N]");
     if (options.sample_file && !options.sample_every)
         options.sample_every = 1000;
 }
@@ -487,7 +605,10 @@ static void prepare(void)
     char *key = read_file(options.key, &length);
     snprintf(authorization, sizeof authorization, "%.*s", (int)strcspn(key, "\r\n"), key);
     free(key);
-    read_codes();
+    read_codes(options.codes, &r29);
+    if (options.opaque)
+        read_codes(options.opaque, &opaque);
+    read_kinds();
     if (getrandom(random_state, sizeof random_state, 0) != sizeof random_state)
         fail("getrandom: %s", strerror(errno));
     // A case of its own for every trace, and another range in every run.
@@ -540,8 +661,10 @@ int main(int argc, char **argv)
         free(connections[i].response);
     }
     free(connections);
-    free(codes);
-    free(codes_text);
+    for (size_t i = 0; i < 2; i++) {
+        free((i == 0 ? &r29 : &opaque)->code);
+        free((i == 0 ? &r29 : &opaque)->text);
+    }
     freeaddrinfo(address);
     SSL_CTX_free(ctx);
     if (sample && fclose(sample) != 0)

@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from client import ANY
 from instance import wait_for
 from readings import (enter, flags, gear, mark, marked, misread, neighbour, only, question, random_code, serials, specimen, turned,
                       unread)
@@ -28,6 +29,14 @@ def shop(people):
 @pytest.fixture
 def pistol(registry, maker, shop):
     return registry.register(maker, shop)
+
+
+@pytest.fixture
+def twins(registry, admin, maker, shop):
+    """Two firearms whose codes differ in three positions, and these positions."""
+    one = random_code()
+    other, differing = neighbour(one)
+    return *(marked(registry, maker, shop, firing_pin=code) for code in enter(admin, maker, [one, other])), differing
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +74,15 @@ def test_four_unread_are_a_list_of_leads(police, registry, pistol):
     trace = ask(police, registry, unread(pistol.code, 0, 2, 4, 6))
     found(trace, pistol.serial, "candidates")
     assert trace["likelihood_ratio"] < 1e7 and trace["expected_chance_matches"] < 1
-    # What would narrow it is one of those that were not read.
-    assert trace["next_best"] and {n["position"] for n in trace["next_best"]} <= {0, 2, 4, 6}
-    assert all((n["specimen"], n["mark"]) == (0, 0) and n["bits"] > 0 for n in trace["next_best"])
+
+
+def test_what_to_read_again(police, registry, twins):
+    """Two firearms fit: what would tell them apart is a character that was not read, and differs."""
+    one, other, differing = twins
+    trace = ask(police, registry, specimen(mark(unread(one["firing_pin"], 1, *differing))))
+    assert trace["state"] == "candidates" and set(serials(trace)[:2]) == {one["serial"], other["serial"]}
+    assert trace["next_best"] and {n["position"] for n in trace["next_best"]} <= set(differing)
+    assert all((n["specimen"], n["mark"]) == (0, 0) and 0.5 < n["bits"] <= 1.1 for n in trace["next_best"])
 
 
 def test_too_little_was_read(police, registry, pistol):
@@ -96,11 +111,10 @@ def test_weights(police, registry, pistol):
     assert best["mark"]["agreement"][2] == "."
 
 
-def test_weights_say_more_than_a_choice(police, registry, admin, maker, shop):
+def test_weights_say_more_than_a_choice(police, registry, twins):
     """Two codes fit; the weights say which character it rather was."""
-    one = random_code()
-    other, differing = neighbour(one)
-    first, second = (marked(registry, maker, shop, firing_pin=code) for code in enter(admin, maker, [one, other]))
+    first, second, differing = twins
+    one, other = first["firing_pin"], second["firing_pin"]
     even = [{c: 1} for c in one]
     for n in differing:
         even[n] = {one[n]: 0.5, other[n]: 0.5}
@@ -183,7 +197,10 @@ def test_rows_exchanged(police, registry, pistol):
 def test_opaque(police, registry, both, positions):
     reading = unread(both["breech_face"], *positions)
     for scheme in ({"scheme": "opaque"}, {}):
-        trace = ask(police, registry, specimen(mark(reading, "breech_face", **scheme)))
+        body = question(registry, specimen(mark(reading, "breech_face", **scheme)))
+        # Until its length is among those that are counted, no scheme but R29-8 is known to have nine.
+        trace = wait_for(lambda: (lambda reply: reply.status == 201 and reply)(police.post("/v1/traces", body, expect=ANY)),
+                         10, "an opaque code in the counts")
         assert trace["state"] in ("identified", "candidates") and serials(trace)[0] == both["serial"]
         assert trace["candidates"][0]["mark"]["agreement"] == unread("=========", *positions).replace("?", ".")
         assert trace["method"]["scheme"] == "opaque"
@@ -277,12 +294,12 @@ def test_a_serial_that_was_ground_off_moves_the_order(police, registry, admin, m
     plain = ask(police, registry, part)
     assert set(serials(plain)[:2]) == {first["serial"], second["serial"]}
     assert plain["candidates"][0]["posterior"] == pytest.approx(plain["candidates"][1]["posterior"])
-    for firearm in (first, second):
+    for firearm, other in ((first, second), (second, first)):
         serial = firearm["serial"].replace(" ", "")
         pattern = serial[:3] + "?" * (len(serial) - 5) + f"[{serial[-2]}8]" + serial[-1]
         trace = ask(police, registry, specimen(mark(unread(one, *differing)), kind="part", serial_pattern=pattern))
-        assert serials(trace)[0] == firearm["serial"]
-        assert trace["candidates"][0]["posterior"] > 20 * trace["candidates"][1]["posterior"]
+        posterior = {c["firearm"]["serial"]: c["posterior"] for c in trace["candidates"]}
+        assert serials(trace)[0] == firearm["serial"] and posterior[firearm["serial"]] > 20 * posterior.get(other["serial"], 0)
 
 
 def test_a_serial_is_no_search_of_its_own(police, registry, pistol):

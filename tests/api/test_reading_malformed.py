@@ -21,9 +21,9 @@ def weights(position, value):
 # What a mark holds; where the refusal points below the mark; what it says, in this order.
 MARKS = {
     # ---- a reading
-    "too short": ({"reading": "4H7K 2M9"}, "/reading", ["at character 9", "8 positions", "only 7"]),
-    "one character": ({"reading": "4"}, "/reading", ["at character 2", "8 positions"]),
-    "too long": ({"reading": "4H7K 2M9X 1"}, "/reading", ["at character 11", "end after 8"]),
+    "too short": ({"reading": "4H7K 2M9", "scheme": "R29-8"}, "/reading", ["at character 9", "8 positions", "only 7"]),
+    "one character": ({"reading": "4", "scheme": "R29-8"}, "/reading", ["at character 2", "8 positions"]),
+    "too long": ({"reading": "4H7K 2M9X 1", "scheme": "R29-8"}, "/reading", ["at character 11", "end after 8"]),
     "only blanks": ({"reading": "    "}, "/reading", ["at character 5", "8 positions", "only 0"]),
     "a sign": ({"reading": "4H7K*2M9X"}, "/reading", ["at character 5", "letter or digit"]),
     "a sign at the start": ({"reading": "#H7K2M9X"}, "/reading", ["at character 1", "letter or digit"]),

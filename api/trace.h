@@ -26,6 +26,7 @@ struct api_trace {
     const char *incident_to;
     const char *state;
     struct api_sealed sealed;
+    size_t purchaser_end; /* where the disclosed purchaser's object ends in what is recorded */
 };
 
 /* Columns of api.trace_lookup(); api.trace_lookup_halves() adds two. */

@@ -237,7 +237,8 @@ static void write_record_flags(struct ct_buf *out, const struct shown *shown)
 }
 
 #define CONTRADICTION                                                                              \
-    3 /* positions read that differ: more than two codes of one issue ever share */
+    3               /* characters that differ: one or two are misread, and a pin is worn there */
+#define SUPPORT 3.0 /* log10 of a likelihood ratio that speaks clearly, for or against */
 
 static bool is_on_slide(const char *placement)
 {
@@ -246,36 +247,72 @@ static bool is_on_slide(const char *placement)
             strcmp(placement, "extractor") == 0);
 }
 
+/* What one mark says of a candidate. */
+struct verdict {
+    size_t recorded; /* the candidate's mark that it was held against, or SIZE_MAX */
+    bool speaks_for;
+    bool speaks_against;
+};
+
+/* Casings of one placement have their likelihood together, so that one which contradicts the others
+ * shows in its characters alone. */
+static struct verdict judge(const struct shown *shown, unsigned mark)
+{
+    struct verdict verdict = {.recorded = SIZE_MAX};
+    char agreement[MICROSTAMP_TEXT];
+    unsigned differing = 0;
+    double support = microstamp_examination_support(shown->trace->examination, shown->group_number,
+                                                    shown->rank, mark, &verdict.recorded);
+    if (verdict.recorded == SIZE_MAX)
+        return verdict;
+    microstamp_examination_agreement(
+        shown->trace->examination, mark,
+        &shown->found->recorded[shown->firearm->first_mark + verdict.recorded], agreement);
+    for (const char *c = agreement; *c != '\0'; c++)
+        differing += *c == 'x';
+    verdict.speaks_against = support < -SUPPORT || differing >= CONTRADICTION;
+    verdict.speaks_for = !verdict.speaks_against && support > SUPPORT;
+    return verdict;
+}
+
+static void write_verdict(struct ct_buf *out, const struct shown *shown,
+                          const struct api_mark *mark, const struct verdict *verdict, bool disagree)
+{
+    const struct api_found_mark *best = &shown->found->mark[leading_mark(shown)];
+    const struct api_found_mark *held =
+        &shown->found->mark[shown->firearm->first_mark + verdict->recorded];
+    if (!held->installed)
+        write_flag(out, "part_replaced", (int)mark->specimen, (int)mark->number,
+                   "the mark is not recorded as installed at the incident");
+    if (!disagree)
+        return;
+    write_flag(out, "marks_disagree", (int)mark->specimen, (int)mark->number,
+               "this mark is not the one recorded on the firearm that another mark leads to");
+    if (is_on_slide(best->placement) != is_on_slide(held->placement))
+        write_flag(out, "slide_may_be_exchanged", (int)mark->specimen, (int)mark->number,
+                   "marks of the slide and of the rest lead to different firearms");
+}
+
 /* One mark says that it is this firearm and another that it is not: a part was exchanged, or a
  * casing planted. */
 static void write_mark_flags(struct ct_buf *out, const struct shown *shown)
 {
-    const struct api_trace *trace = shown->trace;
-    const struct api_found_mark *best = &shown->found->mark[leading_mark(shown)];
+    const struct api_specimens *specimens = &shown->trace->specimens;
+    struct verdict verdict[MICROSTAMP_MARKS_MAX];
+    bool any_for = false;
     if (shown->ranked->recorded == SIZE_MAX)
         write_flag(out, "placement_differs", -1, -1,
                    "no code is recorded at the place where the mark was read");
-    for (unsigned i = 0; i < trace->specimens.mark_count; i++) {
-        const struct api_mark *mark = &trace->specimens.mark[i];
-        size_t recorded = SIZE_MAX;
-        if (!of_group(shown, mark->specimen))
-            continue;
-        double support = microstamp_examination_support(trace->examination, shown->group_number,
-                                                        shown->rank, i, &recorded);
-        if (recorded == SIZE_MAX)
-            continue;
-        const struct api_found_mark *held =
-            &shown->found->mark[shown->firearm->first_mark + recorded];
-        if (!held->installed)
-            write_flag(out, "part_replaced", (int)mark->specimen, (int)mark->number,
-                       "the mark is not recorded as installed at the incident");
-        if (support > CONTRADICTION)
-            continue;
-        write_flag(out, "marks_disagree", (int)mark->specimen, (int)mark->number,
-                   "this mark is not the one recorded on the firearm that another mark leads to");
-        if (is_on_slide(best->placement) != is_on_slide(held->placement))
-            write_flag(out, "slide_may_be_exchanged", (int)mark->specimen, (int)mark->number,
-                       "marks of the slide and of the rest lead to different firearms");
+    for (unsigned i = 0; i < specimens->mark_count; i++) {
+        verdict[i] = (struct verdict){.recorded = SIZE_MAX};
+        if (of_group(shown, specimens->mark[i].specimen))
+            verdict[i] = judge(shown, i);
+        any_for = any_for || verdict[i].speaks_for;
+    }
+    for (unsigned i = 0; i < specimens->mark_count; i++) {
+        if (verdict[i].recorded != SIZE_MAX)
+            write_verdict(out, shown, &specimens->mark[i], &verdict[i],
+                          any_for && verdict[i].speaks_against);
     }
 }
 
@@ -348,6 +385,7 @@ static void write_purchaser(struct ct_buf *out, const struct api_trace_row *at,
     }
     request->disclosed = 1;
     write_disclosed(out, at);
+    trace->purchaser_end = out->length;
 }
 
 static void write_candidate(struct ct_buf *out, const struct shown *shown,
@@ -370,7 +408,7 @@ static void write_candidate(struct ct_buf *out, const struct shown *shown,
     write_record_flags(out, shown);
     write_mark_flags(out, shown);
     ct_json_write_close(out, ']');
-    /* Last: api_trace_answer_text() adds to the end of it. */
+    /* api_trace_answer_text() adds to the end of the one that is disclosed. */
     ct_json_write_open(out, "first_purchaser", '{');
     if (shown->identified)
         write_purchaser(out, at, request);
@@ -597,26 +635,25 @@ enum ct_status api_trace_answer(const struct api_context *context, struct api_re
 /* ---- after the commit ------------------------------------------------------------------------ */
 
 /* What was recorded is the answer already, but for two things that join it after the commit: the
- * purchaser, whose document is put behind the last member of the last object, and the receipt. */
+ * purchaser, whose document goes to the end of the object that is disclosed, and the receipt. */
 bool api_trace_answer_text(struct api_context *context, struct api_request *request,
                            const struct api_receipt *receipt, struct ct_buf *out)
 {
-    static const char disclosed_end[] = "}}]}"; /* first_purchaser, candidate, candidates, answer */
     const struct api_trace *trace = request->own;
     const char *recorded = request->recorded;
     size_t length = strlen(recorded) - 1;
     if (request->disclosed > 0) {
+        size_t end = trace->purchaser_end;
         size_t plain_length = 0;
         char *plain = api_sealed_open(context, &trace->sealed, &plain_length);
-        if (plain == NULL || plain_length <= 2 || length < sizeof disclosed_end ||
-            strcmp(recorded + length - 3, disclosed_end) != 0) {
+        if (plain == NULL || plain_length <= 2 || end >= length || recorded[end] != '}') {
             free(plain);
             return false; /* a broken seal is render's to say */
         }
-        (void)ct_buf_append(out, recorded, length - 3);
+        (void)ct_buf_append(out, recorded, end);
         (void)ct_buf_append_u8(out, ',');
-        (void)ct_buf_append(out, plain + 1, plain_length - 1);
-        (void)ct_buf_append(out, "}]", 2);
+        (void)ct_buf_append(out, plain + 1, plain_length - 1); /* with the brace that ends it */
+        (void)ct_buf_append(out, recorded + end + 1, length - end - 1);
         sodium_memzero(plain, plain_length);
         free(plain);
     } else {

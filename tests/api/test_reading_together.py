@@ -71,7 +71,8 @@ def two_guns(registry, maker, shop):
 
 def test_two_guns(police, registry, two_guns, shop):
     one, other = two_guns
-    shop.post("/v1/sales", registry.sale(one))
+    purchaser = registry.purchaser()
+    shop.post("/v1/sales", registry.sale(one, purchaser))
     shop.post("/v1/sales", registry.sale(other))
     trace = ask(police, registry, unread(one.code, 1), unread(other.code, 4), unread(one.code, 6))
     assert [flag["code"] for flag in trace["flags"]] == ["more_than_one_gun"]
@@ -81,7 +82,11 @@ def test_two_guns(police, registry, two_guns, shop):
     # The values above and the purchaser are those of the gun of most specimens.
     for name in ("state", "likelihood_ratio", "effective_characters", "not_registered", "expected_chance_matches"):
         assert trace[name] == trace["groups"][0][name]
-    assert best[0]["first_purchaser"]["disclosed"] is True
+    # The person is named beside the gun that was bought, also when the trace is read again.
+    for reply in (trace, police.get("/v1/traces/" + trace["id"])):
+        first, second = (c["first_purchaser"] for c in reply["candidates"])
+        assert {name: first[name] for name in purchaser} == purchaser
+        assert second == {"disclosed": False, "reason": "another_group"}
     assert best[1]["first_purchaser"] == {"disclosed": False, "reason": "another_group"}
     assert "code" not in best[1]["mark"] and best[1]["custody"] == []
     assert {a["specimen"] for a in best[0]["agreements"]} == {0, 2} and {a["specimen"] for a in best[1]["agreements"]} == {1}
@@ -187,6 +192,14 @@ def test_marks_that_lead_to_two_firearms(police, registry, maker, shop):
         if candidate["firearm"]["serial"] in (one["serial"], other["serial"]):
             assert {"marks_disagree", "slide_may_be_exchanged"} <= {f["code"] for f in candidate["flags"]}
     assert trace["state"] != "identified"
+
+
+def test_a_weak_mark_disagrees_with_nothing(police, registry, maker, shop):
+    codes = registry.codes(maker, 2)
+    firearm = marked(registry, maker, shop, firing_pin=codes[0], chamber=codes[1])
+    for chamber in (only(codes[1], 0, 1), only(misread(codes[1], 5), 4, 5, 6), "????????"):
+        trace = ask(police, registry, specimen(mark(firearm["firing_pin"]), mark(chamber, "chamber")))
+        assert serials(trace)[0] == firearm["serial"] and flags(trace) == set()
 
 
 def test_marks_of_the_slide_that_disagree(police, registry, maker, shop):

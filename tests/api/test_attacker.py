@@ -49,6 +49,7 @@ class Attacker:
             specimen = {**question["specimens"][0], "marks": [{"placement": "firing_pin", "reading": reading}]}
             question = {**question, "specimens": [specimen]}
         reply = self.client.call("POST", "/v1/traces", question, expect=ANY)
+        reply.question = question
         if reply.status == 429:
             return None
         assert reply.status == 201, reply
@@ -101,6 +102,34 @@ def test_the_same_exhibit_with_an_illegible_first_reading(attacker, sold):
     attacker.ask("????????", question)
     assert attacker.ask(sold[0].code, question)["state"] == "identified"
     assert attacker.purchasers == []
+
+
+def test_readings_of_the_same_trace(attacker, sold):
+    """He calls what he calculates a better reading of the same casing."""
+    code = sold[0].code
+    trace = attacker.ask(code[:4] + "????")
+    question = trace.question["specimens"][0]
+    for number, guess in enumerate([*itertools.islice(words_like(code[:4] + "????"), 8), code], 2):
+        body = {"specimens": [{**question, "marks": [{"placement": "firing_pin", "reading": guess}]}], "reason": "better light"}
+        version = attacker.client.post(f"/v1/traces/{trace['id']}/readings", body)
+        assert version["after_answer"] is True and purchaser_of(version) is None
+        assert all("code" not in c["mark"] for c in version["candidates"])
+    again = attacker.client.get(f"/v1/traces/{trace['id']}")
+    assert len(again["versions"]) == number and purchaser_of(again) is None
+    # Nor does he confirm it himself, whatever else he may do.
+    attacker.client.post(f"/v1/traces/{trace['id']}/disclosures", {"reason": "sure"}, expect="forbidden")
+
+
+def test_a_casing_more(attacker, sold):
+    """He puts an exhibit that he made up beside the one that is locked: what is read otherwise of that one
+    counts, whatever stands beside it."""
+    code = sold[0].code
+    question = attacker.registry.trace("????????")
+    attacker.ask("????????", question)
+    specimen = {**question["specimens"][0], "marks": [{"placement": "firing_pin", "reading": code}]}
+    both = {**question, "specimens": [specimen, {**specimen, "exhibit": "E-99"}]}
+    trace = attacker.client.post("/v1/traces", both)
+    assert trace["after_answer"] is True and purchaser_of(trace) is None
 
 
 def test_calculated_words(attacker, auditor, sold):

@@ -105,6 +105,18 @@ def test_what_is_refused_costs_nothing(world):
     assert answered == 24
 
 
+def test_new_readings_cost_as_much(world):
+    client = world.people.investigator()
+    question = world.registry.trace(world.firearm.code)
+    trace = client.post("/v1/traces", question)
+    body = {"specimens": question["specimens"], "reason": "again"}
+    path = f"/v1/traces/{trace['id']}/readings"
+    client.post("/v1/traces/trc_" + "0" * 32 + "/readings", body, expect="not_found")
+    answered = sum(client.call("POST", path, body, expect=ANY).status == 201 for _ in range(30))
+    assert answered == 24
+    client.post(path, body, expect="budget_spent")
+
+
 def test_no_match(small, world):
     client = world.people.investigator()
     for number in range(22):

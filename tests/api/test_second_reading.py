@@ -98,6 +98,21 @@ def test_one_first_reading_among_many_at_once(people, agency, registry, sold):
     assert sum(first_purchaser(trace)["disclosed"] for trace in traces) == 1
 
 
+def test_exhibits_of_several_specimens_exclude_each_other(people, agency, registry, sold):
+    """Each names two exhibits of three, with readings of its own: whoever comes second on either is after it."""
+    clients = [people.account(agency, "investigator") for _ in range(6)]
+    question = registry.trace(sold.code)
+
+    def ask(number):
+        specimens = [{**question["specimens"][0], "exhibit": f"E-{(number + i) % 3}",
+                      "marks": [{"placement": "firing_pin", "reading": sold.code[:number] + "?" + sold.code[number + 1:]}]}
+                     for i in range(2)]
+        return clients[number].post("/v1/traces", {**question, "specimens": specimens})["after_answer"]
+
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        assert sorted(pool.map(ask, range(6))) == [False] + 5 * [True]
+
+
 def test_a_second_examiner_confirms(detective, examiner, auditor, registry, sold):
     _, trace = withheld(detective, registry, sold)
     path = f"/v1/traces/{trace['id']}"

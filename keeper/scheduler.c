@@ -46,6 +46,12 @@ void scheduler_free(struct scheduler *scheduler)
 {
     if (scheduler->running == NULL)
         return;
+    struct ticket *waiting = scheduler_stop(scheduler);
+    while (waiting != NULL) {
+        struct ticket *ticket = waiting;
+        waiting = ticket->next;
+        ticket_free(ticket);
+    }
     for (unsigned i = 0; i < LANE_KINDS; i++)
         (void)pthread_cond_destroy(&scheduler->work[i]);
     (void)pthread_mutex_destroy(&scheduler->mutex);

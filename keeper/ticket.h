@@ -80,7 +80,7 @@ struct scheduler_limits {
 };
 
 enum ct_status scheduler_init(struct scheduler *scheduler, unsigned max_waiting) CT_MUST_CHECK;
-void scheduler_free(struct scheduler *scheduler); /* after scheduler_stop() */
+void scheduler_free(struct scheduler *scheduler); /* and the tickets that still wait */
 /* Puts a list of tickets, waking as many lanes as there is work for. Those that find no room come
  * back as the result. Threads: any. */
 struct ticket *scheduler_put(struct scheduler *scheduler, struct ticket *list);

@@ -3,7 +3,8 @@
 #define CLI_CLI_H
 
 /* The tool `casetrace`. init and migrate open the database; log verify works on files, the network
- * or the database; everything else is an ordinary client of the API. One thread. */
+ * or the database; witness is a server of its own; everything else is an ordinary client of the
+ * API. One thread, but for the witness. */
 
 #include "base/base.h"
 
@@ -22,6 +23,8 @@ int cli_keyring_public(int argc, char **argv);
 int cli_log_verify(int argc, char **argv);
 int cli_api(int argc, char **argv);
 int cli_trace(int argc, char **argv);
+int cli_witness_init(int argc, char **argv);
+int cli_witness(int argc, char **argv);
 
 /* ---- words for people (print.c) ---------------------------------------------------------- */
 
@@ -51,6 +54,12 @@ enum ct_status cli_secret_read(const char *path, char ret[CLI_SECRET_MAX],
  * Errors: CT_REFUSED (exists), CT_IO. */
 enum ct_status cli_file_create(const char *path, const void *bytes, size_t length, mode_t mode,
                                uid_t owner, gid_t group, struct ct_error *err) CT_MUST_CHECK;
+
+/* Puts a new file in the place of another, by way of "PATH.new": whoever reads PATH, also after a
+ * power cut, finds the one or the other whole. On disk when this returns.
+ * Errors: CT_IO: there is the one or the other, and it is not known which. */
+enum ct_status cli_file_replace(const char *path, const void *bytes, size_t length, mode_t mode,
+                                struct ct_error *err) CT_MUST_CHECK;
 
 /* Reads a whole file, or standard input for "-". Errors: CT_IO, CT_LIMIT (over the buffer's max).
  */

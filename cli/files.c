@@ -160,6 +160,28 @@ enum ct_status cli_file_create(const char *path, const void *bytes, size_t lengt
     return status;
 }
 
+enum ct_status cli_file_replace(const char *path, const void *bytes, size_t length, mode_t mode,
+                                struct ct_error *err)
+{
+    char temporary[PATH_MAX];
+    int written = snprintf(temporary, sizeof temporary, "%s.new", path);
+    bool fits = written > 0 && (size_t)written < sizeof temporary;
+    int fd = -1;
+    if (!fits)
+        errno = ENAMETOOLONG;
+    else
+        fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+    bool done = fd >= 0 && fchmod(fd, mode) == 0 && write_all(fd, bytes, length) && fsync(fd) == 0;
+    int cause = errno;
+    if (fd >= 0)
+        (void)close(fd);
+    errno = cause;
+    if (done && rename(temporary, path) == 0 && sync_folder(path))
+        return CT_OK;
+    ct_error_set(err, "cannot write %s: %s", path, strerror(errno));
+    return CT_IO;
+}
+
 enum ct_status cli_file_read(const char *path, struct ct_buf *buf, struct ct_error *err)
 {
     char bytes[65536];

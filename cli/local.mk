@@ -6,8 +6,9 @@ bin_PROGRAMS += %D%/casetrace
   %D%/init.h %D%/init.c %D%/init_database.c %D%/init_log.c %D%/init_keyring.c \
   %D%/migrate.h %D%/migrate.c %D%/migrate_files.h %D%/migrate_files.c \
   %D%/log_verify.h %D%/log_verify_scan.h %D%/log_verify.c %D%/log_verify_database.c \
-  %D%/log_verify_header.c %D%/log_verify_receipt.c %D%/log_verify_rows.c
+  %D%/log_verify_header.c %D%/log_verify_receipt.c %D%/log_verify_rows.c \
+  %D%/witness.h %D%/witness.c %D%/witness_http.c %D%/witness_key.c %D%/witness_state.c
 %C%_casetrace_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS)
 %C%_casetrace_LDADD = server/libserver.a accesslog/libaccesslog.a auth/libauth.a store/libstore.a \
-  base/libbase.a $(CURL_LIBS) $(LIBPQ_LIBS) $(JANSSON_LIBS) $(SODIUM_LIBS) $(OPENSSL_LIBS) $(INIH_LIBS)
+  base/libbase.a $(MHD_LIBS) $(CURL_LIBS) $(LIBPQ_LIBS) $(JANSSON_LIBS) $(SODIUM_LIBS) $(OPENSSL_LIBS) $(INIH_LIBS)
 dist_man_MANS += %D%/casetrace.1

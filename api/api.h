@@ -40,6 +40,11 @@ struct api_context {
     struct microstamp_registry registry; /* what ranking knows of the registry */
     struct api_examinations examinations;
     void *own; /* scratch of api/trace_find.c: api_trace_scratch_free() */
+    /* Whether a firearm was shown to an agency so often that its code can be worked out; NULL:
+     * never asked. Threads: the lane's. */
+    bool (*shown_often)(void *closure, const uint8_t organization[CT_UUID_BYTES],
+                        const uint8_t firearm[CT_UUID_BYTES]);
+    void *shown_closure;
     /* Vocabularies: JSON objects from each name and alias, folded, to the one name. */
     const json_t *calibers;
     const json_t *placements;

@@ -527,6 +527,20 @@ static void choose_main_group(struct api_trace_found *found)
     }
 }
 
+/* A reading that identifies what the agency was shown again and again may be made of those answers:
+ * it counts as one that came after an answer. */
+static void distrust(const struct api_context *context, struct api_request *request,
+                     const struct api_trace_found *found)
+{
+    const struct microstamp_group *group = &found->group[found->main_group];
+    if (context->shown_often == NULL || group->ranking.state != MICROSTAMP_IDENTIFIED)
+        return;
+    const struct api_trace_row *at = &found->firearm[group->ranked[0].candidate].at;
+    if (context->shown_often(context->shown_closure, request->identity.organization,
+                             store_get_uuid(at->result, at->row, TRACE_FIREARM)))
+        request->version.after_answer = true;
+}
+
 static enum ct_status answer_one(const struct api_context *context, struct api_request *request,
                                  size_t number, const struct sorted *whole,
                                  const struct sorted *half, const struct marks *marks,
@@ -543,6 +557,7 @@ static enum ct_status answer_one(const struct api_context *context, struct api_r
         return CT_NO_MEMORY;
     found->group = microstamp_examination_groups(trace->examination, &found->group_count);
     choose_main_group(found);
+    distrust(context, request, found);
     return api_trace_answer(context, request, found);
 }
 

@@ -9,6 +9,7 @@
 #define ROOM_FIRST 1024
 #define FINDINGS_MAX 4096 /* that wait; more of a day are found again at the next start */
 #define WILDCARDS_UNREAD 2
+#define SHOWN_OFTEN 3 /* traces: halving what two characters may be takes about ten */
 
 /* All kinds of findings that come of counting. A threshold of 0 is one that is configured. */
 static const struct finding_kind {
@@ -36,6 +37,7 @@ void budget_free(struct budget *budget)
 {
     free(budget->rows);
     repeats_free(&budget->repeats);
+    repeats_free(&budget->shown);
     free(budget->findings);
     (void)pthread_mutex_destroy(&budget->mutex);
 }
@@ -97,6 +99,7 @@ static void begin_day(struct budget *budget, int64_t day)
     if (budget->rows != NULL)
         memset(budget->rows, 0, budget->room * sizeof *budget->rows);
     repeats_forget(&budget->repeats);
+    repeats_forget(&budget->shown);
     budget->count = 0;
     budget->day = day;
 }
@@ -194,6 +197,17 @@ static void count_firearms(struct budget *budget, struct budget_row *row, const 
     find(budget, row, party, BUDGET_FIREARM, &tally);
 }
 
+/* Whoever is shown a firearm again and again, for readings that fit it more or less, can work out
+ * its code from that alone: see budget_shown_often(). */
+static void count_shown(struct budget *budget, const struct party *party,
+                        const struct budget_use *use)
+{
+    int64_t first = -1;
+    if (use->touched != NULL && use->state != NULL && strcmp(use->state, "candidates") == 0)
+        (void)repeats_note(&budget->shown, party->organization, use->touched, use->first_entry,
+                           &first);
+}
+
 static bool book(struct budget *budget, const uint8_t account[CT_UUID_BYTES],
                  const uint8_t organization[CT_UUID_BYTES], const struct budget_use *use)
 {
@@ -212,6 +226,7 @@ static bool book(struct budget *budget, const uint8_t account[CT_UUID_BYTES],
         count_up(budget, row, &party, BUDGET_CANDIDATES, (uint32_t)use->candidates * use->times,
                  use);
     count_firearms(budget, row, &party, use);
+    count_shown(budget, &party, use);
     row = row_of(budget, organization);
     if (row == NULL)
         return false;
@@ -295,6 +310,15 @@ void budget_settle(struct budget *budget, const struct api_identity *identity, i
     (void)pthread_mutex_unlock(&budget->mutex);
     if (!booked)
         ct_log(CT_LOG_ERROR, "out of memory: a trace is not in its account's budget");
+}
+
+bool budget_shown_often(struct budget *budget, const uint8_t organization[CT_UUID_BYTES],
+                        const uint8_t firearm[CT_UUID_BYTES])
+{
+    (void)pthread_mutex_lock(&budget->mutex);
+    uint32_t times = repeats_of(&budget->shown, organization, firearm);
+    (void)pthread_mutex_unlock(&budget->mutex);
+    return times >= SHOWN_OFTEN;
 }
 
 /* ---- the start

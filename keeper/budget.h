@@ -60,7 +60,8 @@ struct budget {
     struct budget_row *rows; /* room is a power of two */
     size_t room;
     size_t count;
-    struct repeats repeats;
+    struct repeats repeats; /* by account: firearms that were shown */
+    struct repeats shown;   /* by agency: those that were shown without being identified */
     struct budget_finding *findings;
     size_t finding_count;
     size_t finding_room;
@@ -93,6 +94,11 @@ bool budget_reserve(struct budget *budget, struct api_request *request, int64_t 
 /* Gives back what was put aside that day and, unless use is NULL, books what the trace came to. */
 void budget_settle(struct budget *budget, const struct api_identity *identity, int64_t day,
                    const struct budget_use *use, int64_t now_ms);
+
+/* Whether a firearm was shown to the agency today as a candidate so often that a reading which
+ * identifies it may be made of those answers. */
+bool budget_shown_often(struct budget *budget, const uint8_t organization[CT_UUID_BYTES],
+                        const uint8_t firearm[CT_UUID_BYTES]);
 
 /* Forgets all; then each use of the day is added with budget_load(). Errors: CT_NO_MEMORY. */
 void budget_begin(struct budget *budget, int64_t day);

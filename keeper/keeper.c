@@ -41,6 +41,12 @@ static enum ct_status make(struct keeper *keeper, const struct keeper_options *o
     return status;
 }
 
+static bool shown_often(void *closure, const uint8_t organization[CT_UUID_BYTES],
+                        const uint8_t firearm[CT_UUID_BYTES])
+{
+    return budget_shown_often(closure, organization, firearm);
+}
+
 static enum ct_status start_threads(struct keeper *keeper)
 {
     for (unsigned i = 0; i < KEEPER_LANES; i++) {
@@ -49,6 +55,8 @@ static enum ct_status start_threads(struct keeper *keeper)
         lane->number = i;
         lane->kind = i + 1 < KEEPER_LANES ? LANE_INTERACTIVE : LANE_BULK;
         lane->context.keyring = keeper->keyring;
+        lane->context.shown_often = shown_often;
+        lane->context.shown_closure = &keeper->budget;
         lane->batch = malloc(sizeof *lane->batch);
         lane->runs =
             lane->batch != NULL && pthread_create(&lane->thread, NULL, lane_main, lane) == 0;

@@ -9,11 +9,11 @@
 #define PREFIX "frm_"
 
 /* Both ids are random, and nobody chooses them: no hash is needed beyond putting them together. */
-static uint64_t key_of(const uint8_t account[CT_UUID_BYTES], const uint8_t firearm[8])
+static uint64_t key_of(const uint8_t whom[CT_UUID_BYTES], const uint8_t firearm[8])
 {
     uint64_t a;
     uint64_t b;
-    memcpy(&a, account, sizeof a);
+    memcpy(&a, whom, sizeof a);
     memcpy(&b, firearm, sizeof b);
     uint64_t key = (a ^ b) * 0x9e3779b97f4a7c15u;
     key ^= key >> 29;
@@ -34,7 +34,7 @@ static struct repeats_entry *place_of(struct repeats *repeats, uint64_t key)
     return least;
 }
 
-uint32_t repeats_note(struct repeats *repeats, const uint8_t account[CT_UUID_BYTES],
+uint32_t repeats_note(struct repeats *repeats, const uint8_t whom[CT_UUID_BYTES],
                       const char *touched, int64_t entry, int64_t *ret_first)
 {
     uint32_t most = 0;
@@ -47,7 +47,7 @@ uint32_t repeats_note(struct repeats *repeats, const uint8_t account[CT_UUID_BYT
         at += strlen(PREFIX);
         if (strnlen(at, 16) < 16 || ct_hex_decode(at, 16, firearm, sizeof firearm) != CT_OK)
             continue;
-        struct repeats_entry *place = place_of(repeats, key_of(account, firearm));
+        struct repeats_entry *place = place_of(repeats, key_of(whom, firearm));
         if (place->count++ == 0)
             place->first_entry = entry;
         if (place->count > most) {
@@ -56,6 +56,18 @@ uint32_t repeats_note(struct repeats *repeats, const uint8_t account[CT_UUID_BYT
         }
     }
     return most;
+}
+
+uint32_t repeats_of(const struct repeats *repeats, const uint8_t whom[CT_UUID_BYTES],
+                    const uint8_t firearm[CT_UUID_BYTES])
+{
+    uint64_t key = key_of(whom, firearm);
+    for (unsigned i = 0; repeats->entries != NULL && i < WAYS; i++) {
+        const struct repeats_entry *entry = &repeats->entries[(key & (BUCKETS - 1)) * WAYS + i];
+        if (entry->key == key)
+            return entry->count;
+    }
+    return 0;
 }
 
 void repeats_forget(struct repeats *repeats)

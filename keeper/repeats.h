@@ -2,8 +2,9 @@
 #ifndef KEEPER_REPEATS_H
 #define KEEPER_REPEATS_H
 
-/* How often one account was shown one firearm today. A table of fixed size that keeps those that
- * come again: where there is no room, what was counted least goes. Nothing is locked here. */
+/* How often one account, or one agency, was shown one firearm today. A table of fixed size that
+ * keeps those that come again: where there is no room, what was counted least goes. Nothing is
+ * locked here. */
 
 #include "base/base.h"
 
@@ -20,8 +21,11 @@ struct repeats {
 /* Counts the firearms named in touched, what the log's subject says was touched. Returns the
  * highest count that one of them has by now, 0 if none, and the log's entry that was its first.
  * Out of memory: 0. */
-uint32_t repeats_note(struct repeats *repeats, const uint8_t account[CT_UUID_BYTES],
+uint32_t repeats_note(struct repeats *repeats, const uint8_t whom[CT_UUID_BYTES],
                       const char *touched, int64_t entry, int64_t *ret_first);
+/* How often it was. */
+uint32_t repeats_of(const struct repeats *repeats, const uint8_t whom[CT_UUID_BYTES],
+                    const uint8_t firearm[CT_UUID_BYTES]);
 void repeats_forget(struct repeats *repeats); /* a new day */
 void repeats_free(struct repeats *repeats);
 

@@ -150,18 +150,35 @@ def test_calculated_words(attacker, auditor, sold):
 def test_bisecting(attacker, auditor, sold):
     """Four characters are known of a firearm that he has seen. He makes up exhibits and asks for one half of
     the alphabet after the other; whether the firearm is still shown tells in which half the character is.
-    That cannot be hidden, and two more characters are enough to calculate the rest: an auditor is told."""
+    That cannot be hidden, and two more characters are enough to calculate the rest: but what was shown to his
+    agency again and again is not identified by one reading more, and an auditor is told."""
     code = sold[0].code
     for place in (4, 5):
         left = ALPHABET
         while len(left) > 1:
             half = next(h for h in (left[:len(left) // 2], left[len(left) // 2:]) if code[place] in h)
             choice = half if len(half) == 1 else f"[{half}]"
-            attacker.ask(code[:place] + choice + "?" * (7 - place))
+            last = attacker.ask(code[:place] + choice + "?" * (7 - place))
             left = half
-    assert attacker.purchasers, "six characters determine a code"
+    assert last["state"] == "identified" and last["after_answer"] is True, "six characters determine a code"
+    whole = attacker.ask(code)
+    assert whole["state"] == "identified" and "code" not in whole["candidates"][0]["mark"]
+    assert whole["candidates"][0]["first_purchaser"]["reason"] == "second_examiner"
+    assert attacker.purchasers == []
     row = found(auditor, attacker.client.account, "one_firearm_repeatedly")[0]
     assert row["count"] == 5 and row["entries"]["last"] > row["entries"]["first"]
+
+
+def test_what_was_shown_to_another_agency(attacker, investigator, people, sold):
+    """It is his agency that was shown the firearm, by whichever account; another agency's first reading is one."""
+    for _ in range(3):
+        attacker.ask(sold[0].code[:4] + "????")
+    colleague = people.account(investigator.organization, "investigator")
+    question = attacker.registry.trace(sold[0].code)
+    assert colleague.post("/v1/traces", question)["after_answer"] is True
+    other = people.account(people.organization("agency"), "investigator")
+    trace = other.post("/v1/traces", attacker.registry.trace(sold[0].code))
+    assert trace["after_answer"] is False and purchaser_of(trace) is not None
 
 
 def test_choices_in_bulk(attacker, auditor, sold):

@@ -36,6 +36,12 @@ const struct store_statement api_statements[API_SQL_COUNT] = {
     [API_SQL_marks_of_firearms] =
         {"marks_of_firearms", "SELECT firearm_id, mark_id, placement, scheme, word, valid_from, "
                               "valid_to FROM api.marks_of_firearms($1)"},
+    [API_SQL_comparison_lookup] = {"comparison_lookup",
+                                   "SELECT lookup, found, choices, firearm_id, caliber, serial, "
+                                   "shipped_on, marks, recent FROM api.comparison_lookup($1, $2)"},
+    [API_SQL_comparison_record] =
+        {"comparison_record", "SELECT api.comparison_record($1, $2, $3, $4, $5, $6, $7, $8, $9, "
+                              "$10, $11, $12, $13, $14, $15, $16)"},
     [API_SQL_trace_record] =
         {"trace_record", "SELECT api.trace_record($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
                          "$12, $13, $14, $15, $16, $17, $18, $19, $20, $21::text::jsonb)"},
@@ -56,6 +62,10 @@ const struct store_statement api_statements[API_SQL_COUNT] = {
                                     "SELECT size, line FROM api.log_last_signature($1)"},
     [API_SQL_search_fill] = {"search_fill", "SELECT log_complete_to, log_size, trace_lag_s "
                                             "FROM api.search_fill($1)"},
+    [API_SQL_confusion_active] = {"confusion_active",
+                                  "SELECT name, rates FROM api.confusion_active($1)"},
+    [API_SQL_confusion_counts] = {"confusion_counts", "SELECT true_character, read_character, "
+                                                      "readings FROM api.confusion_counts()"},
     [API_SQL_credentials_used] = {"credentials_used", "SELECT api.credentials_used($1)"},
     [API_SQL_maintain] = {"maintain", "SELECT api.maintain()"},
     [API_SQL_traces_of_day] = {"traces_of_day",

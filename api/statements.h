@@ -21,6 +21,12 @@
     X(list_traces)                                                                                 \
     X(get_trace)                                                                                   \
     X(create_trace_disclosure)                                                                     \
+    X(create_confusion_matrix)                                                                     \
+    X(learn_confusion_matrix)                                                                      \
+    X(activate_confusion_matrix)                                                                   \
+    X(list_confusion_matrices)                                                                     \
+    X(get_confusion_matrix)                                                                        \
+    X(get_comparison)                                                                              \
     X(get_me)                                                                                      \
     X(list_models)                                                                                 \
     X(create_model)                                                                                \
@@ -50,6 +56,8 @@ enum api_sql {
     API_SQL_trace_lookup,
     API_SQL_trace_lookup_halves,
     API_SQL_marks_of_firearms,
+    API_SQL_comparison_lookup,
+    API_SQL_comparison_record,
     API_SQL_trace_record,
     API_SQL_idempotency_store,
     API_SQL_log_append,
@@ -69,11 +77,14 @@ enum api_sql {
     API_SQL_finding_record,
     API_SQL_registry_frequencies,
     API_SQL_code_frequency_fill,
+    API_SQL_confusion_active,
+    API_SQL_confusion_counts,
     API_SQL_writer_lock,
     API_SQL_COUNT,
     /* Not functions of the database: answered in C. */
     API_SQL_create_trace = API_SQL_COUNT,
     API_SQL_add_trace_readings,
+    API_SQL_create_comparison,
     API_SQL_get_openapi,
     API_SQL_HANDLERS,
 };

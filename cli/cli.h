@@ -22,6 +22,7 @@ int cli_migrate(int argc, char **argv);
 int cli_keyring_public(int argc, char **argv);
 int cli_log_verify(int argc, char **argv);
 int cli_api(int argc, char **argv);
+int cli_confusion_load(int argc, char **argv);
 int cli_trace(int argc, char **argv);
 int cli_witness_init(int argc, char **argv);
 int cli_witness(int argc, char **argv);

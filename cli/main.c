@@ -29,6 +29,7 @@ static const struct command commands[] = {
     {"witness init", cli_witness_init, "Makes the key and the state of a witness."},
     {"witness", cli_witness, "Cosigns the checkpoints of logs that only grow."},
     {"trace", cli_trace, "Asks which firearm left a mark on a casing."},
+    {"confusion load", cli_confusion_load, "Loads a confusion matrix from a file."},
     {"api", cli_api, "Makes any call of the API."},
 };
 

@@ -119,7 +119,8 @@ static void set_keys(struct ticket *ticket)
 
 static bool reads_marks(enum api_operation operation)
 {
-    return operation == API_OP_CREATE_TRACE || operation == API_OP_ADD_TRACE_READINGS;
+    return operation == API_OP_CREATE_TRACE || operation == API_OP_ADD_TRACE_READINGS ||
+           operation == API_OP_CREATE_COMPARISON;
 }
 
 static unsigned weight_of(const struct ticket *ticket)
@@ -141,6 +142,7 @@ static enum api_sql sql_of(enum api_operation operation)
     } in_c[] = {
         {API_OP_CREATE_TRACE, API_SQL_create_trace},
         {API_OP_ADD_TRACE_READINGS, API_SQL_add_trace_readings},
+        {API_OP_CREATE_COMPARISON, API_SQL_create_comparison},
         {API_OP_GET_OPENAPI, API_SQL_get_openapi},
     };
     for (size_t i = 0; i < CT_ARRAY_LENGTH(in_c); i++) {

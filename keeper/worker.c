@@ -2,6 +2,7 @@
 #include "keeper/internal.h"
 
 #include "api/codes.h"
+#include "api/confusion.h"
 #include "api/vocabulary.h"
 #include "keeper/entry.h"
 #include "keeper/schema.h"
@@ -24,7 +25,7 @@
 #define COUNT_MS 1000
 #define MAINTAIN_MS 60000
 #define COMPLAIN_MS 10000
-#define WORKER_STEPS 7
+#define WORKER_STEPS 8
 
 struct worker {
     struct keeper *keeper;
@@ -35,6 +36,7 @@ struct worker {
     uint64_t signed_size;
     struct knowledge_counts counts; /* as the newest knowledge has them */
     bool has_frequencies;
+    char matrix[64]; /* name of the confusion matrix in use */
 };
 
 static enum ct_status call(struct worker *worker, enum api_sql statement,
@@ -187,6 +189,51 @@ static enum ct_status count_registered(struct worker *worker, struct ct_error *e
     return status;
 }
 
+static struct microstamp_matrix *matrix_of(const char *name, const char *figures)
+{
+    struct microstamp_matrix *matrix = NULL;
+    struct microstamp_rates *rates = malloc(sizeof *rates);
+    json_t *json = figures == NULL ? NULL : json_loads(figures, 0, NULL);
+    if (figures == NULL) { /* the software's own */
+        if (microstamp_matrix_make_default(&matrix) != MICROSTAMP_OK)
+            matrix = NULL;
+    } else if (rates != NULL && api_rates_read(json, rates)) {
+        if (microstamp_matrix_make(name, rates, &matrix, NULL) != MICROSTAMP_OK)
+            matrix = NULL;
+    }
+    json_decref(json);
+    free(rates);
+    return matrix;
+}
+
+/* Asks for the confusion matrix in force by naming the one in use, so that nearly always nothing
+ * comes back. */
+static enum ct_status use_matrix(struct worker *worker, struct ct_error *err)
+{
+    struct store_result *result = NULL;
+    struct store_params params;
+    store_params_init(&params);
+    store_param_text(&params, worker->matrix);
+    enum ct_status status = call(worker, API_SQL_confusion_active, &params, &result, err);
+    store_params_free(&params);
+    if (status == CT_OK && store_rows(result) == 1) {
+        const char *name = store_get_text(result, 0, 0);
+        struct microstamp_matrix *matrix = matrix_of(name, store_get_text(result, 0, 1));
+        if (matrix == NULL) {
+            ct_error_set(err, "the confusion matrix in force cannot be used");
+            status = CT_DB;
+        } else {
+            status = knowledge_renew(&worker->keeper->knowledge, &worker->counts, matrix);
+        }
+        if (status == CT_OK) {
+            (void)snprintf(worker->matrix, sizeof worker->matrix, "%s", name);
+            ct_log(CT_LOG_NOTICE, "uses the confusion matrix %s", name);
+        }
+    }
+    store_result_free(result);
+    return status;
+}
+
 /* ---- the vocabulary ----------------------------------------------------------------------------
  */
 
@@ -269,6 +316,8 @@ static enum ct_status become_writer(struct worker *worker, struct ct_error *err)
     status = check_digest(worker, err);
     if (status == CT_OK)
         status = count_registered(worker, err);
+    if (status == CT_OK)
+        status = use_matrix(worker, err);
     if (status == CT_OK)
         status = load_vocabulary(worker, "caliber", &keeper->calibers, err);
     if (status == CT_OK)
@@ -443,10 +492,10 @@ static enum ct_status work(struct worker *worker, struct ct_error *err)
 {
     static enum ct_status (*const steps[WORKER_STEPS])(struct worker *, struct ct_error *) = {
         fill_step, store_signature, note_used,       count_registered,
-        maintain,  log_last_minute, record_findings,
+        maintain,  log_last_minute, record_findings, use_matrix,
     };
     static const int64_t every_ms[WORKER_STEPS] = {0,           SIGN_MS, USED_MS, COUNT_MS,
-                                                   MAINTAIN_MS, 0,       0};
+                                                   MAINTAIN_MS, 0,       0,       COUNT_MS};
     for (size_t i = 0; i < WORKER_STEPS; i++) {
         enum ct_status status =
             is_due(&worker->done_ms[i], every_ms[i]) ? steps[i](worker, err) : CT_OK;
@@ -518,7 +567,7 @@ static bool has_more(struct worker *worker)
 void *worker_main(void *argument)
 {
     struct keeper *keeper = argument;
-    struct worker worker = {.keeper = keeper};
+    struct worker worker = {.keeper = keeper, .matrix = MICROSTAMP_DEFAULT_NAME};
     while (!atomic_load(&keeper->stopping)) {
         struct pollfd wait = {.fd = keeper->wake_fd, .events = POLLIN};
         uint64_t count;

@@ -266,7 +266,7 @@ enum microstamp_status microstamp_matrix_make_default(struct microstamp_matrix *
     struct microstamp_rates rates;
 
     microstamp_rates_default(MICROSTAMP_DEFAULT_ERROR_RATE, &rates);
-    return microstamp_matrix_make("default-1", &rates, ret_matrix, NULL);
+    return microstamp_matrix_make(MICROSTAMP_DEFAULT_NAME, &rates, ret_matrix, NULL);
 }
 
 void microstamp_matrix_free(struct microstamp_matrix *matrix)

@@ -203,9 +203,10 @@ unsigned microstamp_observation_lookups(const struct microstamp_observation *obs
 
 /* ---- confusion matrix -------------------------------------------------------------------- */
 
-#define MICROSTAMP_DEFAULT_ERROR_RATE 0.02 /* chance that a character is read as another one */
-#define MICROSTAMP_PROBABILITY_MIN 1e-9    /* no reading is impossible */
-#define MICROSTAMP_LEARN_STRENGTH 100.0    /* readings per character that the default counts for */
+#define MICROSTAMP_DEFAULT_NAME "default-1" /* of the matrix that is made without figures */
+#define MICROSTAMP_DEFAULT_ERROR_RATE 0.02  /* chance that a character is read as another one */
+#define MICROSTAMP_PROBABILITY_MIN 1e-9     /* no reading is impossible */
+#define MICROSTAMP_LEARN_STRENGTH 100.0     /* readings per character that the default counts for */
 
 /* Probabilities by [true][read], each row of which sums to 1. */
 struct microstamp_rates {

@@ -61,4 +61,7 @@ nobase_dist_pkgdata_DATA += \
   migrations/verify/trace_versions.sql \
   migrations/deploy/finding.sql \
   migrations/revert/finding.sql \
-  migrations/verify/finding.sql
+  migrations/verify/finding.sql \
+  migrations/deploy/confusion.sql \
+  migrations/revert/confusion.sql \
+  migrations/verify/confusion.sql

@@ -19,6 +19,8 @@ nobase_dist_pkgdata_DATA += \
   schema/traces.sql \
   schema/lookups.sql \
   schema/similar.sql \
+  schema/confusion.sql \
+  schema/comparisons.sql \
   schema/counts.sql \
   schema/disclosures.sql \
   schema/oversight.sql \

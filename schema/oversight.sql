@@ -22,10 +22,18 @@ BEGIN
     CROSS JOIN LATERAL unnest(t.accounts, t.organizations, t.states, t.candidates, t.unread)
         AS u(account, organization, state, candidates, unread)
     WHERE b.at >= begins AND b.at < begins + length
-    GROUP BY u.account, u.organization, u.state, u.candidates, least(u.unread, 2);
+    GROUP BY u.account, u.organization, u.state, u.candidates, least(u.unread, 2)
+    UNION ALL
+    -- A comparison costs what a trace costs, and one that does not fit is a guess that failed.
+    SELECT c.account_id, c.organization_id, CASE WHEN c.state = 'against' THEN 'no_match' ELSE c.state END, -1, least(c.unread, 2),
+           count(*), min(b.first_idx), max(b.size) - 1
+    FROM registry.comparison c
+    JOIN registry.log_batch b ON b.batch_id = c.batch_id
+    WHERE c.at >= begins AND c.at < begins + length
+    GROUP BY 1, 2, 3, 5;
 END $$;
 COMMENT ON FUNCTION api.traces_of_day(integer, integer) IS
-    'the traces of ten minutes (slice 0 to 143) of that day (since 1970-01-01, UTC) by account and by what was answered; '
+    'the traces and comparisons of ten minutes (slice 0 to 143) of that day (since 1970-01-01, UTC) by account and by what was answered; '
     'unread is 2 for two characters and more. In slices, so that no day is too busy for one statement';
 
 CREATE FUNCTION api.finding_record(kinds text[], accounts uuid[], organizations uuid[], days integer[], counts bigint[],

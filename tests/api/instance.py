@@ -177,6 +177,16 @@ class Instance:
         """Runs the tool casetrace as the keeper's user."""
         return self.as_keeper(self.prefix / "bin/casetrace", *arguments, capture_output=True, text=True, **options)
 
+    def client_tool(self, client, *arguments):
+        """Runs the tool casetrace as a client, with that account's key."""
+        path = self.folder / f"{client.account['id']}.key"
+        if not path.exists():
+            path.touch(0o600)
+            path.write_text(client.key + "\n")
+        environment = {**self.environment, "CASETRACE_URL": self.url, "CASETRACE_CACERT": str(self.certificate),
+                       "CASETRACE_KEY_FILE": str(path)}
+        return subprocess.run([self.prefix / "bin/casetrace", *arguments], env=environment, capture_output=True, text=True)
+
     def verify_log(self):
         """casetrace log verify on the database; what it said and its status."""
         return subprocess.run(self.command("verify-log"), env=self.environment, capture_output=True, text=True)

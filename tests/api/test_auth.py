@@ -89,9 +89,9 @@ def test_secrets_are_shown_once(people, admin):
 
 
 def path_of(path):
-    path = path.replace("{kind}", "caliber").replace("{index}", "0")
+    path = path.replace("{name}", "no-1").replace("{kind}", "caliber").replace("{index}", "0")
     for collection, prefix in (("firearms", "frm"), ("sales", "sal"), ("traces", "trc"), ("organizations", "org"),
-                               ("accounts", "acc")):
+                               ("accounts", "acc"), ("comparisons", "cmp")):
         path = path.replace(f"/{collection}/{{id}}", f"/{collection}/{prefix}_{NO_ID}")
     return path.replace("{key}", "key_" + NO_ID)
 

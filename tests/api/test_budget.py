@@ -92,6 +92,19 @@ def test_an_agency_spends_together(world):
     assert row["account"] is None and row["count"] == 60
 
 
+def test_comparisons_are_of_the_same_budget(world):
+    client = world.people.investigator()
+    other = world.registry.register(world.people.manufacturer(), world.people.dealer())
+    answered = 0
+    for firearm, count in ((world.firearm, 14), (other, 14)):
+        for _ in range(count):
+            asked = {**world.registry.trace(firearm.code), "firearm": firearm.ref}
+            del asked["urgency"]
+            answered += client.post("/v1/comparisons", asked, expect=ANY).status == 201
+    assert answered == 25
+    client.post("/v1/traces", world.registry.trace(world.firearm.code), expect="budget_spent")
+
+
 def test_what_is_refused_costs_nothing(world):
     client = world.people.investigator()
     for _ in range(30):

@@ -258,8 +258,7 @@ static void test_required(void **state)
                                           "/specimens"};
     for (size_t i = 0; i < CT_ARRAY_LENGTH(members); i++)
         refuses(API_OP_CREATE_TRACE, trace_body, members[i], NULL, NULL, "required");
-    refuses(API_OP_CREATE_TRACE, trace_body, "/specimens/0/marks/0/reading", NULL, NULL,
-            "required");
+    refuses(API_OP_CREATE_TRACE, trace_body, "/specimens/0/exhibit", NULL, NULL, "required");
     accepts_change(API_OP_CREATE_TRACE, trace_body, "/urgency", NULL);
     accepts_change(API_OP_CREATE_TRACE, trace_body, "/specimens/0/caliber", NULL);
 }
@@ -276,9 +275,9 @@ static void test_unknown_members(void **state)
 static void test_array_sizes(void **state)
 {
     (void)state;
-    refuses(API_OP_CREATE_TRACE, trace_body, "/specimens", "[]", NULL, "exactly 1 element");
-    refuses(API_OP_CREATE_TRACE, trace_body, "/specimens/0/marks",
-            "[{\"reading\":\"1\"},{\"reading\":\"2\"}]", NULL, "exactly 1 element");
+    refuses(API_OP_CREATE_TRACE, trace_body, "/specimens", "[]", NULL, "1 to 16 elements");
+    refuses(API_OP_CREATE_TRACE, trace_body, "/specimens/0/marks", "[{},{},{},{},{}]", NULL,
+            "1 to 4 elements");
     refuses(API_OP_CREATE_ACCOUNT,
             "{\"organization\":\"org_" ID32 "\",\"name\":\"a\",\"kind\":\"person\",\"roles\":[]}",
             "/roles", "[]", NULL, "1 to 12 elements");

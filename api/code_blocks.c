@@ -48,29 +48,11 @@ static bool r29_canonical(const char *text, char ret_text[API_CODE_TEXT], char *
 static bool opaque_canonical(const char *text, char ret_text[API_CODE_TEXT], char *ret_detail,
                              size_t detail_room)
 {
-    char canonical[API_CODE_TEXT];
-    size_t length = 0;
-    for (size_t i = 0; text[i] != '\0'; i++) {
-        char c = text[i];
-        if (c == ' ' || c == '-')
-            continue;
-        if (c >= 'a' && c <= 'z')
-            c = (char)(c - 'a' + 'A');
-        bool known = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
-        if (!known || length + 1 == sizeof canonical) {
-            (void)snprintf(ret_detail, detail_room, "at character %zu: %s", i + 1,
-                           known ? "expected at most 12 characters" : "expected a letter or digit");
-            return false;
-        }
-        canonical[length++] = c;
-    }
-    if (length < 4) {
-        (void)snprintf(ret_detail, detail_room, "expected at least 4 characters");
-        return false;
-    }
-    memcpy(ret_text, canonical, length);
-    ret_text[length] = '\0';
-    return true;
+    struct microstamp_error where;
+    if (microstamp_opaque_parse(text, strlen(text), ret_text, &where) == MICROSTAMP_OK)
+        return true;
+    (void)snprintf(ret_detail, detail_room, "at character %zu: %s", where.offset + 1, where.text);
+    return false;
 }
 
 bool api_code_canonical(const char *scheme, const char *text, char ret_text[API_CODE_TEXT],

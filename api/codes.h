@@ -4,7 +4,7 @@
 
 #include "api/api.h"
 
-#define API_CODE_TEXT 13 /* of any scheme: 4 to 12 characters and a NUL */
+#define API_CODE_TEXT MICROSTAMP_TEXT /* of any scheme, with a NUL */
 #define API_OPAQUE_NAME "opaque"
 
 /* The canonical text of a code of the scheme (R29-8: valid; opaque: 4 to 12 letters and digits), or

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/api.h"
 #include "api/codes.h"
-#include "api/specimens.h"
+#include "api/comparisons.h"
 #include "api/vocabulary.h"
 
 #include <math.h>
@@ -20,32 +20,14 @@
 #define SHOWN_BELOW_ONE 0.1
 #define MARKS_OF_FIREARM_MAX 64
 
-struct comparison {
-    uint8_t id[CT_UUID_BYTES];
-    uint8_t firearm[CT_UUID_BYTES];
-    struct api_specimens specimens;
-    struct microstamp_examination *examination; /* taken from the pool */
-    struct api_examinations *examinations;
-    const char *incident_from;
-    const char *incident_to;
-    const char *state;
-    json_t *marks;  /* of the firearm, as recorded; owned */
-    char *recorded; /* the answer; owned */
-};
-
 static void comparison_free(void *own)
 {
-    struct comparison *comparison = own;
+    struct api_comparison *comparison = own;
     api_examination_return(comparison->examinations, comparison->examination);
     api_specimens_free(&comparison->specimens);
     json_decref(comparison->marks);
     free(comparison->recorded);
     free(comparison);
-}
-
-static struct comparison *comparison_of(const struct api_request *request)
-{
-    return request->own;
 }
 
 /* ---- before: what was read ------------------------------------------------------------------- */
@@ -78,7 +60,7 @@ static int unread_of(const struct api_specimens *specimens)
     return most;
 }
 
-static enum ct_status examine(const struct api_context *context, struct comparison *comparison)
+static enum ct_status examine(const struct api_context *context, struct api_comparison *comparison)
 {
     const struct api_specimens *specimens = &comparison->specimens;
     const struct microstamp_lookup *lookups;
@@ -105,7 +87,7 @@ static enum ct_status examine(const struct api_context *context, struct comparis
 }
 
 static void read_request(struct api_context *context, struct api_request *request,
-                         struct comparison *comparison)
+                         struct api_comparison *comparison)
 {
     const json_t *incident = json_object_get(request->body, "incident");
     request->case_number = ct_json_string(request->body, "case_number");
@@ -128,7 +110,7 @@ static void read_request(struct api_context *context, struct api_request *reques
 
 static void create_before(struct api_context *context, struct api_request *request)
 {
-    struct comparison *comparison = calloc(1, sizeof *comparison);
+    struct api_comparison *comparison = calloc(1, sizeof *comparison);
     if (comparison == NULL) {
         api_refuse(request, API_ERROR_INTERNAL, NULL, "out of memory");
         return;
@@ -190,15 +172,6 @@ enum column {
     COLUMN_RECENT,
 };
 
-/* Dates compare as text, YYYY-MM-DD. */
-static bool is_installed(const struct comparison *comparison, const json_t *mark)
-{
-    const char *from = ct_json_string(mark, "valid_from");
-    const char *to = ct_json_string(mark, "valid_to");
-    return from != NULL && strcmp(from, comparison->incident_to) <= 0 &&
-           (to == NULL || strcmp(to, comparison->incident_from) >= 0);
-}
-
 static enum microstamp_alphabet alphabet_of(const json_t *mark)
 {
     const char *scheme = ct_json_string(mark, "scheme");
@@ -206,7 +179,7 @@ static enum microstamp_alphabet alphabet_of(const json_t *mark)
                                                                   : MICROSTAMP_R29;
 }
 
-static size_t recorded_marks(struct comparison *comparison,
+static size_t recorded_marks(struct api_comparison *comparison,
                              struct microstamp_recorded ret[MARKS_OF_FIREARM_MAX])
 {
     size_t count = 0;
@@ -221,7 +194,8 @@ static size_t recorded_marks(struct comparison *comparison,
                 api_specimens_number(&comparison->specimens, ct_json_string(mark, "placement")),
             .alphabet = alphabet_of(mark),
             .code = ct_json_string(mark, "word"),
-            .factor = is_installed(comparison, mark) ? 1.0 : MICROSTAMP_FACTOR_NOT_INSTALLED,
+            .factor =
+                api_comparison_installed(comparison, mark) ? 1.0 : MICROSTAMP_FACTOR_NOT_INSTALLED,
         };
     }
     return count;
@@ -238,7 +212,7 @@ static void add_flag(json_t *flags, const char *code, unsigned specimen, int mar
 }
 
 /* Of records alone; nothing here depends on what was read. */
-static void judge_records(const struct api_context *context, struct comparison *comparison,
+static void judge_records(const struct api_context *context, struct api_comparison *comparison,
                           const struct store_result *result, size_t row,
                           const struct microstamp_recorded *recorded, size_t recorded_count,
                           struct microstamp_candidate *candidate, json_t *flags)
@@ -293,7 +267,7 @@ static double shown_ratio(double ratio)
 static bool write_answer(const struct api_context *context, struct api_request *request,
                          const struct microstamp_group *group, json_t *flags_take)
 {
-    struct comparison *comparison = comparison_of(request);
+    struct api_comparison *comparison = api_comparison_of(request);
     char id[CT_ID_TEXT];
     char firearm[CT_ID_TEXT];
     bool enough = group != NULL && group->ranked_count > 0 &&
@@ -324,7 +298,7 @@ static bool write_answer(const struct api_context *context, struct api_request *
 static enum ct_status compare(const struct api_context *context, struct api_request *request,
                               const struct store_result *result, size_t row)
 {
-    struct comparison *comparison = comparison_of(request);
+    struct api_comparison *comparison = api_comparison_of(request);
     struct microstamp_recorded recorded[MARKS_OF_FIREARM_MAX];
     struct microstamp_candidate candidate = {.mark = recorded};
     const struct microstamp_group *group;
@@ -392,106 +366,6 @@ static enum ct_status create_finish(struct api_context *context, struct store *s
 /* ---- record ------------------------------------------------------------------------------------
  */
 
-/* A character as written down, not folded: '?' where none, or more than one, was written. False:
- * nothing that could be learned from. */
-static bool plain_reading(const json_t *mark, size_t length, char ret_text[MICROSTAMP_TEXT])
-{
-    struct microstamp_observation seen;
-    const char *reading = ct_json_string(mark, "reading");
-    bool any = false;
-    if (reading == NULL || json_object_get(mark, "orientation") != NULL ||
-        json_object_get(mark, "rows") != NULL ||
-        microstamp_observation_parse(MICROSTAMP_OPAQUE, reading, strlen(reading), &seen, NULL) !=
-            MICROSTAMP_OK ||
-        seen.length != length)
-        return false;
-    for (size_t i = 0; i < length; i++) {
-        bool one = seen.position[i].read && __builtin_popcountll(seen.position[i].set) == 1;
-        any = any || one;
-        ret_text[i] = one ? microstamp_character(MICROSTAMP_OPAQUE,
-                                                 (unsigned)__builtin_ctzll(seen.position[i].set))
-                          : '?';
-    }
-    ret_text[length] = '\0';
-    return any;
-}
-
-/* The one code that the firearm bore where the mark was read; NULL when that is not certain. */
-static const char *true_code(const struct comparison *comparison, const json_t *read)
-{
-    const char *placement = ct_json_string(read, "placement");
-    const char *scheme = ct_json_string(read, "scheme");
-    const char *code = NULL;
-    size_t index;
-    json_t *mark;
-    if (placement == NULL)
-        return NULL;
-    json_array_foreach(comparison->marks, index, mark)
-    {
-        char folded[2][64];
-        api_fold_word(placement, folded[0], sizeof folded[0]);
-        api_fold_word(ct_json_string(mark, "placement"), folded[1], sizeof folded[1]);
-        if (!is_installed(comparison, mark) || strcmp(folded[0], folded[1]) != 0 ||
-            (scheme != NULL && strcmp(scheme, ct_json_string(mark, "scheme")) != 0))
-            continue;
-        if (code != NULL)
-            return NULL;
-        code = ct_json_string(mark, "word");
-    }
-    return code;
-}
-
-/* Readings of test fires, of all requests: one array for each column. */
-struct fired {
-    struct store_params *params;
-    enum { FIRED_PLACE, FIRED_SPECIMEN, FIRED_MARK, FIRED_CODE, FIRED_READING } column;
-};
-
-static void add_fired(const struct fired *fired, size_t place, size_t specimen, size_t mark,
-                      const char *code, const char *reading)
-{
-    switch (fired->column) {
-    case FIRED_PLACE:
-        store_element_int(fired->params, (int32_t)place);
-        break;
-    case FIRED_SPECIMEN:
-        store_element_int(fired->params, (int32_t)specimen);
-        break;
-    case FIRED_MARK:
-        store_element_int(fired->params, (int32_t)mark);
-        break;
-    case FIRED_CODE:
-        store_element_text(fired->params, code);
-        break;
-    case FIRED_READING:
-        store_element_text(fired->params, reading);
-        break;
-    }
-}
-
-static void add_fired_of(const struct fired *fired, const struct api_request *request, size_t place)
-{
-    const struct comparison *comparison = comparison_of(request);
-    size_t specimen_number;
-    json_t *specimen;
-    json_array_foreach(json_object_get(request->body, "specimens"), specimen_number, specimen)
-    {
-        size_t mark_number;
-        json_t *mark;
-        /* What was read in casework is never learned from: nobody knows what it should have been.
-         */
-        if (strcmp(ct_json_string(specimen, "kind"), "test_fire") != 0)
-            continue;
-        json_array_foreach(json_object_get(specimen, "marks"), mark_number, mark)
-        {
-            char reading[MICROSTAMP_TEXT];
-            const char *code = true_code(comparison, mark);
-            if (code != NULL && plain_reading(mark, strlen(code), reading))
-                add_fired(fired, place, specimen_number, mark_number, code, reading);
-        }
-    }
-}
-
 static enum ct_status create_record(struct api_context *context, struct store *store,
                                     const uint8_t batch[CT_UUID_BYTES],
                                     struct api_request **requests, size_t count, bool *ret_queued)
@@ -514,7 +388,7 @@ static enum ct_status create_record(struct api_context *context, struct store *s
     store_array_close(&params);
     store_array_open(&params, STORE_UUID);
     for (size_t i = 0; i < done_count; i++)
-        store_element_bytes(&params, comparison_of(done[i])->id, CT_UUID_BYTES);
+        store_element_bytes(&params, api_comparison_of(done[i])->id, CT_UUID_BYTES);
     store_array_close(&params);
     store_array_open(&params, STORE_UUID);
     for (size_t i = 0; i < done_count; i++)
@@ -526,11 +400,11 @@ static enum ct_status create_record(struct api_context *context, struct store *s
     store_array_close(&params);
     store_array_open(&params, STORE_UUID);
     for (size_t i = 0; i < done_count; i++)
-        store_element_bytes(&params, comparison_of(done[i])->firearm, CT_UUID_BYTES);
+        store_element_bytes(&params, api_comparison_of(done[i])->firearm, CT_UUID_BYTES);
     store_array_close(&params);
     store_array_open(&params, STORE_TEXT);
     for (size_t i = 0; i < done_count; i++)
-        store_element_text(&params, comparison_of(done[i])->state);
+        store_element_text(&params, api_comparison_of(done[i])->state);
     store_array_close(&params);
     store_array_open(&params, STORE_INT);
     for (size_t i = 0; i < done_count; i++)
@@ -546,16 +420,9 @@ static enum ct_status create_record(struct api_context *context, struct store *s
     store_array_close(&params);
     store_array_open(&params, STORE_TEXT);
     for (size_t i = 0; i < done_count; i++)
-        store_element_text(&params, comparison_of(done[i])->recorded);
+        store_element_text(&params, api_comparison_of(done[i])->recorded);
     store_array_close(&params);
-    for (int column = FIRED_PLACE; column <= FIRED_READING; column++) {
-        struct fired fired = {.params = &params};
-        fired.column = column;
-        store_array_open(&params, column < FIRED_CODE ? STORE_INT : STORE_TEXT);
-        for (size_t i = 0; i < done_count; i++)
-            add_fired_of(&fired, done[i], i + 1);
-        store_array_close(&params);
-    }
+    api_test_fires_add(&params, done, done_count);
     enum ct_status status = store_queue(store, API_SQL_comparison_record, &params);
     store_params_free(&params);
     *ret_queued = status == CT_OK;

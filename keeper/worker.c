@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keeper/internal.h"
 
-#include "api/codes.h"
-#include "api/confusion.h"
 #include "api/vocabulary.h"
 #include "keeper/entry.h"
+#include "keeper/reader.h"
 #include "keeper/schema.h"
 #include "keeper/oversight.h"
 
@@ -34,9 +33,7 @@ struct worker {
     int64_t done_ms[WORKER_STEPS]; /* when each step was done last; monotonic */
     int64_t complained_ms;
     uint64_t signed_size;
-    struct knowledge_counts counts; /* as the newest knowledge has them */
-    bool has_frequencies;
-    char matrix[64]; /* name of the confusion matrix in use */
+    struct reader reader;
 };
 
 static enum ct_status call(struct worker *worker, enum api_sql statement,
@@ -104,134 +101,14 @@ static enum ct_status try_lock(struct worker *worker, bool *ret_locked, struct c
     return status;
 }
 
-/* ---- what the ranking knows of the registry ---------------------------------------------------
- */
-
-static enum ct_status read_counts(struct worker *worker, struct knowledge_counts *counts,
-                                  struct ct_error *err)
-{
-    struct store_result *result = NULL;
-    enum ct_status status = call_plain(worker, API_SQL_registry_counts, &result, err);
-    counts->firearms = counts->r29 = 0;
-    memset(counts->opaque, 0, sizeof counts->opaque);
-    for (size_t row = 0; status == CT_OK && row < store_rows(result); row++) {
-        const char *scheme = store_get_text(result, row, 0);
-        int32_t length = store_get_int(result, row, 1);
-        int64_t registered = store_get_bigint(result, row, 2);
-        counts->firearms += store_get_bigint(result, row, 3);
-        if (scheme != NULL && strcmp(scheme, MICROSTAMP_R29_NAME) == 0)
-            counts->r29 += registered;
-        else if (scheme != NULL && strcmp(scheme, API_OPAQUE_NAME) == 0 && length >= 0 &&
-                 length <= MICROSTAMP_LENGTH_MAX)
-            counts->opaque[length] += registered;
-    }
-    store_result_free(result);
-    return status;
-}
-
-static int symbol_of(const char *character)
-{
-    static const char alphabet[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    const char *found =
-        character == NULL || character[0] == '\0' ? NULL : strchr(alphabet, character[0]);
-    return found == NULL ? -1 : (int)(found - alphabet);
-}
-
-static enum ct_status read_frequencies(struct worker *worker, struct knowledge_counts *counts,
-                                       struct ct_error *err)
-{
-    struct store_result *result = NULL;
-    enum ct_status status = call_plain(worker, API_SQL_registry_frequencies, &result, err);
-    memset(counts->character, 0, sizeof counts->character);
-    for (size_t row = 0; status == CT_OK && row < store_rows(result); row++) {
-        const char *scheme = store_get_text(result, row, 0);
-        int32_t length = store_get_int(result, row, 1);
-        int32_t position = store_get_int(result, row, 2);
-        int symbol = symbol_of(store_get_text(result, row, 3));
-        if (scheme != NULL && strcmp(scheme, API_OPAQUE_NAME) == 0 && length >= 1 &&
-            length <= MICROSTAMP_LENGTH_MAX && position >= 1 && position <= length && symbol >= 0)
-            counts->character[length][position - 1][symbol] = store_get_bigint(result, row, 4);
-    }
-    store_result_free(result);
-    return status;
-}
-
 static enum ct_status count_registered(struct worker *worker, struct ct_error *err)
 {
-    struct keeper *keeper = worker->keeper;
-    struct store_result *result = NULL;
-    struct knowledge_counts *counts = malloc(sizeof *counts);
-    if (counts == NULL)
-        return CT_NO_MEMORY;
-    *counts = worker->counts;
-    enum ct_status status = call_plain(worker, API_SQL_code_frequency_fill, &result, err);
-    bool filled = status == CT_OK && store_get_bigint(result, 0, 0) > 0;
-    store_result_free(result);
-    if (status == CT_OK)
-        status = read_counts(worker, counts, err);
-    if (status == CT_OK && (filled || !worker->has_frequencies)) {
-        status = read_frequencies(worker, counts, err);
-        worker->has_frequencies = status == CT_OK;
-    }
-    if (status == CT_OK && memcmp(counts, &worker->counts, sizeof *counts) != 0) {
-        status = knowledge_renew(&keeper->knowledge, counts, NULL);
-        if (status == CT_OK) {
-            int64_t registered = counts->r29;
-            for (size_t length = 0; length <= MICROSTAMP_LENGTH_MAX; length++)
-                registered += counts->opaque[length];
-            atomic_store(&keeper->registered, registered);
-            worker->counts = *counts;
-        } else {
-            worker->has_frequencies = false;
-        }
-    }
-    free(counts);
-    return status;
+    return reader_count(&worker->reader, worker->keeper, worker->store, err);
 }
 
-static struct microstamp_matrix *matrix_of(const char *name, const char *figures)
-{
-    struct microstamp_matrix *matrix = NULL;
-    struct microstamp_rates *rates = malloc(sizeof *rates);
-    json_t *json = figures == NULL ? NULL : json_loads(figures, 0, NULL);
-    if (figures == NULL) { /* the software's own */
-        if (microstamp_matrix_make_default(&matrix) != MICROSTAMP_OK)
-            matrix = NULL;
-    } else if (rates != NULL && api_rates_read(json, rates)) {
-        if (microstamp_matrix_make(name, rates, &matrix, NULL) != MICROSTAMP_OK)
-            matrix = NULL;
-    }
-    json_decref(json);
-    free(rates);
-    return matrix;
-}
-
-/* Asks for the confusion matrix in force by naming the one in use, so that nearly always nothing
- * comes back. */
 static enum ct_status use_matrix(struct worker *worker, struct ct_error *err)
 {
-    struct store_result *result = NULL;
-    struct store_params params;
-    store_params_init(&params);
-    store_param_text(&params, worker->matrix);
-    enum ct_status status = call(worker, API_SQL_confusion_active, &params, &result, err);
-    store_params_free(&params);
-    if (status == CT_OK && store_rows(result) == 1) {
-        const char *name = store_get_text(result, 0, 0);
-        struct microstamp_matrix *matrix = matrix_of(name, store_get_text(result, 0, 1));
-        if (matrix == NULL) {
-            ct_error_set(err, "the confusion matrix in force cannot be used");
-            status = CT_DB;
-        } else {
-            status = knowledge_renew(&worker->keeper->knowledge, &worker->counts, matrix);
-        }
-        if (status == CT_OK) {
-            (void)snprintf(worker->matrix, sizeof worker->matrix, "%s", name);
-            ct_log(CT_LOG_NOTICE, "uses the confusion matrix %s", name);
-        }
-    }
-    store_result_free(result);
-    return status;
+    return reader_use_matrix(&worker->reader, worker->keeper, worker->store, err);
 }
 
 /* ---- the vocabulary ----------------------------------------------------------------------------
@@ -567,7 +444,7 @@ static bool has_more(struct worker *worker)
 void *worker_main(void *argument)
 {
     struct keeper *keeper = argument;
-    struct worker worker = {.keeper = keeper, .matrix = MICROSTAMP_DEFAULT_NAME};
+    struct worker worker = {.keeper = keeper, .reader = {.matrix = MICROSTAMP_DEFAULT_NAME}};
     while (!atomic_load(&keeper->stopping)) {
         struct pollfd wait = {.fd = keeper->wake_fd, .events = POLLIN};
         uint64_t count;

@@ -105,7 +105,7 @@ def test_choices(police, registry, pistol):
 
 def test_weights(police, registry, pistol):
     c = pistol.code
-    positions = [{c[0]: 1.0}, {c[1]: 0.7, "0": 0.1} if c[1] != "0" else {"0": 0.8}, {}, {c[3].lower().upper(): 0.9}, {c[4]: 1},
+    positions = [{c[0]: 1.0}, {c[1]: 0.7, "0": 0.1} if c[1] != "0" else {"0": 0.8}, {}, {c[3]: 0.9}, {c[4]: 1},
                  {c[5]: 1}, {c[6]: 0.6}, {c[7]: 1}]
     best = found(ask(police, registry, specimen(mark(positions=positions))), pistol.serial)
     assert best["mark"]["agreement"][2] == "."

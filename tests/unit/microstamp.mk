@@ -51,3 +51,6 @@ check_PROGRAMS += tests/property/microstamp-check
 tests_property_microstamp_check_SOURCES = tests/property/microstamp_check.c
 tests_property_microstamp_check_LDADD = microstamp/libmicrostamp.a -lm
 TESTS += tests/property/engine_matches
+
+# What the engine must reach in simulated traces.
+TESTS += tests/property/solve_rate_holds

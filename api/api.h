@@ -192,6 +192,10 @@ void api_request_reset(struct api_request *request);
 void api_refuse(struct api_request *request, enum api_error error, const char *pointer,
                 const char *detail);
 
+/* Parameters that most functions have: the requests' ordinals; their accounts and organizations. */
+void api_add_ordinals(struct store_params *params, struct api_request **requests, size_t count);
+void api_add_askers(struct store_params *params, struct api_request **requests, size_t count);
+
 /* The generic steps: an SQL function of the one shape. */
 enum ct_status api_generic_start(struct api_context *context, struct store *store,
                                  const uint8_t batch[CT_UUID_BYTES], struct api_request **requests,

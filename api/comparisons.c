@@ -65,18 +65,8 @@ static enum ct_status examine(const struct api_context *context, struct api_comp
     const struct api_specimens *specimens = &comparison->specimens;
     const struct microstamp_lookup *lookups;
     size_t lookup_count;
-    microstamp_examination_begin(comparison->examination, context->matrix, &context->registry);
-    for (unsigned i = 0; i < specimens->mark_count; i++) {
-        const struct api_mark *read = &specimens->mark[i];
-        const struct microstamp_mark mark = {
-            .specimen = read->specimen,
-            .placement = read->placement,
-            .r29 = read->has_r29 ? &read->r29 : NULL,
-            .opaque = read->has_opaque ? &read->opaque : NULL,
-        };
-        if (microstamp_examination_add(comparison->examination, &mark) != MICROSTAMP_OK)
-            return CT_NO_MEMORY;
-    }
+    if (api_specimens_examine(context, specimens, comparison->examination) != CT_OK)
+        return CT_NO_MEMORY;
     /* The question is about one firearm, so they are of one. */
     for (unsigned i = 1; i < specimens->specimen_count; i++)
         microstamp_examination_link(comparison->examination, 0, i);
@@ -89,21 +79,11 @@ static enum ct_status examine(const struct api_context *context, struct api_comp
 static void read_request(struct api_context *context, struct api_request *request,
                          struct api_comparison *comparison)
 {
-    const json_t *incident = json_object_get(request->body, "incident");
-    request->case_number = ct_json_string(request->body, "case_number");
-    request->purpose = ct_json_string(request->body, "purpose");
-    comparison->incident_from = ct_json_string(incident, "from");
-    comparison->incident_to = ct_json_string(incident, "to");
+    const json_t *specimens = json_object_get(request->body, "specimens");
+    api_occasion_read(request, &comparison->incident_from, &comparison->incident_to);
     note_asked(request);
-    if (strcmp(request->purpose, "C") != 0)
-        api_refuse(request, API_ERROR_PURPOSE_REFUSED, "/purpose",
-                   "a comparison takes purpose C (criminal justice) only");
-    else if (strcmp(comparison->incident_from, comparison->incident_to) > 0)
-        api_refuse(request, API_ERROR_DATE_OUT_OF_ORDER, "/incident/to",
-                   "the incident ends before it begins");
-    else if (api_specimens_read(context, request, json_object_get(request->body, "specimens"),
-                                &comparison->specimens) &&
-             examine(context, comparison) != CT_OK)
+    if (api_specimens_read(context, request, specimens, &comparison->specimens) &&
+        examine(context, comparison) != CT_OK)
         api_refuse(request, API_ERROR_INTERNAL, NULL, "out of memory");
     request->unread = unread_of(&comparison->specimens);
 }
@@ -382,22 +362,12 @@ static enum ct_status create_record(struct api_context *context, struct store *s
         return CT_OK;
     store_params_init(&params);
     store_param_uuid(&params, batch);
-    store_array_open(&params, STORE_INT);
-    for (size_t i = 0; i < done_count; i++)
-        store_element_int(&params, (int32_t)done[i]->ordinal);
-    store_array_close(&params);
+    api_add_ordinals(&params, done, done_count);
     store_array_open(&params, STORE_UUID);
     for (size_t i = 0; i < done_count; i++)
         store_element_bytes(&params, api_comparison_of(done[i])->id, CT_UUID_BYTES);
     store_array_close(&params);
-    store_array_open(&params, STORE_UUID);
-    for (size_t i = 0; i < done_count; i++)
-        store_element_bytes(&params, done[i]->identity.account, CT_UUID_BYTES);
-    store_array_close(&params);
-    store_array_open(&params, STORE_UUID);
-    for (size_t i = 0; i < done_count; i++)
-        store_element_bytes(&params, done[i]->identity.organization, CT_UUID_BYTES);
-    store_array_close(&params);
+    api_add_askers(&params, done, done_count);
     store_array_open(&params, STORE_UUID);
     for (size_t i = 0; i < done_count; i++)
         store_element_bytes(&params, api_comparison_of(done[i])->firearm, CT_UUID_BYTES);

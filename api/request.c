@@ -90,6 +90,26 @@ static enum ct_status complete_input(struct api_request *request)
     return done ? CT_OK : CT_NO_MEMORY;
 }
 
+void api_add_ordinals(struct store_params *params, struct api_request **requests, size_t count)
+{
+    store_array_open(params, STORE_INT);
+    for (size_t i = 0; i < count; i++)
+        store_element_int(params, (int32_t)requests[i]->ordinal);
+    store_array_close(params);
+}
+
+void api_add_askers(struct store_params *params, struct api_request **requests, size_t count)
+{
+    store_array_open(params, STORE_UUID);
+    for (size_t i = 0; i < count; i++)
+        store_element_bytes(params, requests[i]->identity.account, CT_UUID_BYTES);
+    store_array_close(params);
+    store_array_open(params, STORE_UUID);
+    for (size_t i = 0; i < count; i++)
+        store_element_bytes(params, requests[i]->identity.organization, CT_UUID_BYTES);
+    store_array_close(params);
+}
+
 enum ct_status api_generic_start(struct api_context *context, struct store *store,
                                  const uint8_t batch[CT_UUID_BYTES], struct api_request **requests,
                                  size_t count)
@@ -99,18 +119,8 @@ enum ct_status api_generic_start(struct api_context *context, struct store *stor
     enum ct_status status = CT_OK;
     store_params_init(&params);
     store_param_uuid(&params, batch);
-    store_array_open(&params, STORE_INT);
-    for (size_t i = 0; i < count; i++)
-        store_element_int(&params, (int32_t)requests[i]->ordinal);
-    store_array_close(&params);
-    store_array_open(&params, STORE_UUID);
-    for (size_t i = 0; i < count; i++)
-        store_element_bytes(&params, requests[i]->identity.account, CT_UUID_BYTES);
-    store_array_close(&params);
-    store_array_open(&params, STORE_UUID);
-    for (size_t i = 0; i < count; i++)
-        store_element_bytes(&params, requests[i]->identity.organization, CT_UUID_BYTES);
-    store_array_close(&params);
+    api_add_ordinals(&params, requests, count);
+    api_add_askers(&params, requests, count);
     store_array_open(&params, STORE_JSONB);
     for (size_t i = 0; i < count && status == CT_OK; i++) {
         status = complete_input(requests[i]);

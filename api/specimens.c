@@ -35,6 +35,21 @@ static bool refuse_text(const struct place *place, const char *field,
     return refuse(place, API_ERROR_READING_INVALID, field, detail);
 }
 
+void api_occasion_read(struct api_request *request, const char **ret_from, const char **ret_to)
+{
+    const json_t *incident = json_object_get(request->body, "incident");
+    request->case_number = ct_json_string(request->body, "case_number");
+    request->purpose = ct_json_string(request->body, "purpose");
+    *ret_from = ct_json_string(incident, "from");
+    *ret_to = ct_json_string(incident, "to");
+    if (strcmp(request->purpose, "C") != 0)
+        api_refuse(request, API_ERROR_PURPOSE_REFUSED, "/purpose",
+                   "expected C: casings are traced and compared for criminal justice only");
+    else if (strcmp(*ret_from, *ret_to) > 0)
+        api_refuse(request, API_ERROR_DATE_OUT_OF_ORDER, "/incident/to",
+                   "the incident ends before it begins");
+}
+
 /* ---- one mark in one scheme ------------------------------------------------------------------ */
 
 static bool read_position(const struct place *place, size_t position, json_t *weights,
@@ -276,6 +291,25 @@ bool api_specimens_read(const struct api_context *context, struct api_request *r
             return false;
     }
     return true;
+}
+
+enum ct_status api_specimens_examine(const struct api_context *context,
+                                     const struct api_specimens *specimens,
+                                     struct microstamp_examination *examination)
+{
+    microstamp_examination_begin(examination, context->matrix, &context->registry);
+    for (unsigned i = 0; i < specimens->mark_count; i++) {
+        const struct api_mark *read = &specimens->mark[i];
+        const struct microstamp_mark mark = {
+            .specimen = read->specimen,
+            .placement = read->placement,
+            .r29 = read->has_r29 ? &read->r29 : NULL,
+            .opaque = read->has_opaque ? &read->opaque : NULL,
+        };
+        if (microstamp_examination_add(examination, &mark) != MICROSTAMP_OK)
+            return CT_NO_MEMORY;
+    }
+    return CT_OK;
 }
 
 void api_specimens_free(struct api_specimens *specimens)

@@ -40,6 +40,10 @@ struct api_specimens {
     unsigned placement_count;
 };
 
+/* Reads on what occasion a question is asked: request->case_number and purpose, and the days of the
+ * incident. Refuses another purpose than criminal justice, and days in the wrong order. */
+void api_occasion_read(struct api_request *request, const char **ret_from, const char **ret_to);
+
 /* Reads what the contract's validators have passed. A mark whose scheme is not given is read in
  * every scheme that it can be of; one of which nothing was seen is all illegible.
  * Errors:  false: the request is refused with a pointer to the field and the character or position
@@ -47,6 +51,11 @@ struct api_specimens {
  * Threads: any. */
 bool api_specimens_read(const struct api_context *context, struct api_request *request,
                         const json_t *specimens, struct api_specimens *ret);
+
+/* Begins an examination of all marks. They must outlive it. Errors: CT_NO_MEMORY. */
+enum ct_status api_specimens_examine(const struct api_context *context,
+                                     const struct api_specimens *specimens,
+                                     struct microstamp_examination *examination) CT_MUST_CHECK;
 
 void api_specimens_free(struct api_specimens *specimens);
 

@@ -38,18 +38,8 @@ static void link_hits(struct api_trace *trace)
 static enum ct_status plan(const struct api_context *context, struct api_trace *trace)
 {
     const struct api_specimens *specimens = &trace->specimens;
-    microstamp_examination_begin(trace->examination, context->matrix, &context->registry);
-    for (unsigned i = 0; i < specimens->mark_count; i++) {
-        const struct api_mark *read = &specimens->mark[i];
-        const struct microstamp_mark mark = {
-            .specimen = read->specimen,
-            .placement = read->placement,
-            .r29 = read->has_r29 ? &read->r29 : NULL,
-            .opaque = read->has_opaque ? &read->opaque : NULL,
-        };
-        if (microstamp_examination_add(trace->examination, &mark) != MICROSTAMP_OK)
-            return CT_NO_MEMORY;
-    }
+    if (api_specimens_examine(context, specimens, trace->examination) != CT_OK)
+        return CT_NO_MEMORY;
     link_hits(trace);
     return microstamp_examination_plan(trace->examination, LOOKUPS_MAX, &trace->lookup,
                                        &trace->lookup_count) == MICROSTAMP_OK
@@ -104,21 +94,11 @@ struct api_trace *api_trace_make(struct api_context *context, struct api_request
 
 static void create_before(struct api_context *context, struct api_request *request)
 {
-    const json_t *incident = json_object_get(request->body, "incident");
     const json_t *specimens = json_object_get(request->body, "specimens");
     struct api_trace *trace = api_trace_make(context, request);
     if (trace == NULL)
         return;
-    request->case_number = ct_json_string(request->body, "case_number");
-    request->purpose = ct_json_string(request->body, "purpose");
-    trace->incident_from = ct_json_string(incident, "from");
-    trace->incident_to = ct_json_string(incident, "to");
-    if (strcmp(request->purpose, "C") != 0)
-        api_refuse(request, API_ERROR_PURPOSE_REFUSED, "/purpose",
-                   "a casing trace takes purpose C (criminal justice) only");
-    if (strcmp(trace->incident_from, trace->incident_to) > 0)
-        api_refuse(request, API_ERROR_DATE_OUT_OF_ORDER, "/incident/to",
-                   "the incident ends before it begins");
+    api_occasion_read(request, &trace->incident_from, &trace->incident_to);
     api_exhibits_read(request, specimens);
     api_trace_read_specimens(context, request, specimens);
 }
@@ -182,22 +162,12 @@ enum ct_status api_trace_record(struct api_context *context, struct store *store
     enum ct_status status;
     store_params_init(&params);
     store_param_uuid(&params, batch);
-    store_array_open(&params, STORE_INT);
-    for (size_t i = 0; i < count; i++)
-        store_element_int(&params, (int32_t)requests[i]->ordinal);
-    store_array_close(&params);
+    api_add_ordinals(&params, requests, count);
     store_array_open(&params, STORE_UUID);
     for (size_t i = 0; i < count; i++)
         store_element_bytes(&params, requests[i]->resource, CT_UUID_BYTES);
     store_array_close(&params);
-    store_array_open(&params, STORE_UUID);
-    for (size_t i = 0; i < count; i++)
-        store_element_bytes(&params, requests[i]->identity.account, CT_UUID_BYTES);
-    store_array_close(&params);
-    store_array_open(&params, STORE_UUID);
-    for (size_t i = 0; i < count; i++)
-        store_element_bytes(&params, requests[i]->identity.organization, CT_UUID_BYTES);
-    store_array_close(&params);
+    api_add_askers(&params, requests, count);
     add_texts(&params, requests, count, case_number_of);
     add_texts(&params, requests, count, state_of);
     store_array_open(&params, STORE_TEXT);

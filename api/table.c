@@ -81,6 +81,10 @@ enum api_route_result api_route_find(enum api_listener listener, const char *met
         node = size > 0 ? child_of(node, text, size) : NULL;
         if (node == NULL)
             return API_ROUTE_NO_PATH;
+        if (node->rest) {
+            stop = end;
+            size = (size_t)(stop - text);
+        }
         if (node->text == NULL) {
             /* api/generate refuses a template with more parameters than there is room for. */
             match.parameters[match.parameter_count].text = text;

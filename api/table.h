@@ -70,10 +70,12 @@ extern const struct api_route api_routes[API_OPERATIONS]; /* by enum api_operati
 
 /* A node of the tree of path segments, the root first. Internal to api_route_find(). */
 struct api_segment {
-    const char *text; /* literal; NULL: any one segment, a parameter */
+    const char
+        *text; /* literal; NULL: a parameter, any one segment or, if rest, all that are left */
     uint16_t length;
     uint16_t first_child; /* the children lie side by side, literals in order, the parameter last */
     uint16_t child_count;
+    bool rest;
     int16_t operations[API_METHODS]; /* -1: none */
 };
 extern const struct api_segment api_segments[];

@@ -57,6 +57,7 @@ enum ct_status message_request_encode(struct ct_buf *out, const struct message_r
     (void)ct_buf_append_u64(out, request->id);
     (void)ct_buf_append(out, request->boot, MESSAGE_BOOT_BYTES);
     (void)ct_buf_append_u8(out, request->listener);
+    (void)ct_buf_append_u8(out, request->accepts);
     (void)ct_buf_append_u16(out, request->operation);
     (void)ct_buf_append_u64(out, (uint64_t)request->deadline_ms);
     put_text(out, request->peer);
@@ -157,7 +158,8 @@ enum ct_status message_request_decode(const uint8_t *payload, size_t length,
     uint8_t has_key;
     uint8_t path_count;
     if (!ct_cursor_u64(&in, &request.id) || !get_boot(&in, request.boot) ||
-        !ct_cursor_u8(&in, &request.listener) || !ct_cursor_u16(&in, &request.operation) ||
+        !ct_cursor_u8(&in, &request.listener) || !ct_cursor_u8(&in, &request.accepts) ||
+        request.accepts > MESSAGE_ACCEPTS_ALL || !ct_cursor_u16(&in, &request.operation) ||
         !ct_cursor_u64(&in, &deadline) || !get_text(&in, &request.peer) ||
         !get_text(&in, &request.thumbprint) || !get_text(&in, &request.authorization) ||
         !ct_cursor_u8(&in, &has_key))

@@ -26,6 +26,13 @@ enum message_listener {
     MESSAGE_OPERATOR = 2, /* loopback, health and metrics only */
 };
 
+/* What the headers of a request say of the form of its answer, bits. */
+enum message_accepts {
+    MESSAGE_ACCEPTS_GZIP = 1,
+    MESSAGE_ACCEPTS_PLAIN = 2, /* text/plain rather than JSON */
+    MESSAGE_ACCEPTS_ALL = 3,
+};
+
 struct message_pair {
     const char *name;
     const char *value;
@@ -36,6 +43,7 @@ struct message_request {
     uint64_t id;                      /* unique within a boot id */
     uint8_t boot[MESSAGE_BOOT_BYTES]; /* of the link on which it was sent */
     uint8_t listener;                 /* enum message_listener */
+    uint8_t accepts;                  /* bits of enum message_accepts */
     uint16_t operation;               /* enum api_operation */
     int64_t deadline_ms;              /* CLOCK_MONOTONIC; not to be taken into a batch after it */
     const char *peer;                 /* address as the front states it, without port */

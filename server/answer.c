@@ -15,16 +15,20 @@ static bool add(struct MHD_Response *response, const char *name, const char *val
     return MHD_add_response_header(response, name, value) == MHD_YES;
 }
 
-/* The headers that every answer has. */
-static bool add_common(struct MHD_Response *response, const struct answer_frame *frame)
+/* The headers that every answer has but for what may be kept, which the next one adds. */
+static bool add_fixed(struct MHD_Response *response, const struct answer_frame *frame)
 {
     /* Over plain HTTP, on loopback, a promise about TLS would be none. */
-    return add(response, "Cache-Control", "no-store") &&
-           add(response, "X-Content-Type-Options", "nosniff") &&
+    return add(response, "X-Content-Type-Options", "nosniff") &&
            add(response, "Request-Id", frame->request_id) &&
            (frame->listener == API_LISTENER_OPERATOR ||
             add(response, "Strict-Transport-Security", "max-age=63072000")) &&
            (!frame->close || add(response, "Connection", "close"));
+}
+
+static bool add_common(struct MHD_Response *response, const struct answer_frame *frame)
+{
+    return add(response, "Cache-Control", "no-store") && add_fixed(response, frame);
 }
 
 /* Queues and lets go of a response; one that was not completed ends the connection. */
@@ -100,13 +104,17 @@ enum MHD_Result answer_message(const struct answer_frame *frame,
         free(memory_take);
         return MHD_NO;
     }
-    bool complete = add_common(response, frame);
+    bool complete = add_fixed(response, frame);
+    bool says_cache = false; /* only the view of the log does */
     for (unsigned i = 0; i < answer->header_count && complete; i++) {
+        says_cache = says_cache || strcasecmp(answer->headers[i].name, "Cache-Control") == 0;
         if (strcasecmp(answer->headers[i].name, "Content-Type") == 0)
             media_type = answer->headers[i].value;
         else
             complete = add(response, answer->headers[i].name, answer->headers[i].value);
     }
+    if (!says_cache)
+        complete = complete && add(response, "Cache-Control", "no-store");
     if (answer->body_length > 0)
         complete = complete && add(response, "Content-Type", media_type);
     return queue(frame, answer->status, response, complete);

@@ -55,9 +55,97 @@ static bool equals(const char *text, size_t length, const char *lower)
     return strlen(lower) == length && strncasecmp(text, lower, length) == 0;
 }
 
+/* ---- wishes ---------------------------------------------------------------------------- */
+
+/* How much the client wants each form of the answer, in thousandths; -1: it does not say. */
+struct wishes {
+    int gzip;
+    int plain;
+    int json;
+};
+
+static void skip_blank(const char **at, const char *end)
+{
+    while (*at < end && (**at == ' ' || **at == '\t'))
+        (*at)++;
+}
+
+/* The weight of one element of a list: 1000 unless it says q=, 0 for one that is no number. */
+static int weight_of(const char *at, const char *end)
+{
+    int weight = 1000;
+    for (at = memchr(at, ';', (size_t)(end - at)); at != NULL;
+         at = memchr(at, ';', (size_t)(end - at))) {
+        at++;
+        skip_blank(&at, end);
+        if (end - at < 3 || (*at != 'q' && *at != 'Q') || at[1] != '=')
+            continue;
+        weight = at[2] == '1' ? 1000 : 0;
+        if (at[2] != '0' || end - at < 4 || at[3] != '.')
+            continue;
+        int unit = 100;
+        for (at += 4; at < end && *at >= '0' && *at <= '9'; at++, unit /= 10)
+            weight += unit * (*at - '0');
+        if (at == end)
+            break;
+    }
+    return weight;
+}
+
+static void wish(int *wanted, int weight)
+{
+    if (weight > *wanted)
+        *wanted = weight;
+}
+
+static void take_element(const char *at, const char *end, bool encodings, struct wishes *wishes)
+{
+    skip_blank(&at, end);
+    size_t length = 0;
+    while (at + length < end && strchr("; \t", at[length]) == NULL)
+        length++;
+    int weight = weight_of(at, end);
+    if (encodings && (equals(at, length, "gzip") || equals(at, length, "x-gzip")))
+        wish(&wishes->gzip, weight);
+    if (encodings)
+        return;
+    if (equals(at, length, "text/plain"))
+        wish(&wishes->plain, weight);
+    if (equals(at, length, "application/json") || equals(at, length, "application/*") ||
+        equals(at, length, "*/*"))
+        wish(&wishes->json, weight);
+}
+
+/* Accept and Accept-Encoding: lists, which may be spread over several lines. What is not understood
+ * is no wish. */
+static void take_wishes(const struct http_header *header, struct wishes *wishes)
+{
+    bool encodings = equals(header->name, header->name_length, "accept-encoding");
+    const char *at = header->value;
+    const char *end = at + header->value_length;
+    if (!encodings && !equals(header->name, header->name_length, "accept"))
+        return;
+    while (at < end) {
+        const char *comma = memchr(at, ',', (size_t)(end - at));
+        const char *stop = comma == NULL ? end : comma;
+        take_element(at, stop, encodings, wishes);
+        at = stop + 1;
+    }
+}
+
+static uint8_t accepts_of(const struct wishes *wishes)
+{
+    unsigned accepts = 0;
+    if (wishes->gzip > 0)
+        accepts |= MESSAGE_ACCEPTS_GZIP;
+    if (wishes->plain > 0 && wishes->plain > wishes->json)
+        accepts |= MESSAGE_ACCEPTS_PLAIN;
+    return (uint8_t)accepts;
+}
+
 /* ---- header lines ---------------------------------------------------------------------- */
 
-/* The headers that somebody here reads. None of them may come twice. */
+/* The headers that somebody here reads and that may not come twice. */
 enum known {
     KNOWN_HOST,
     KNOWN_CONTENT_LENGTH,
@@ -232,6 +320,7 @@ enum http_verdict http_check_head(const struct http_head *head, struct http_fact
 {
     struct http_facts facts = {.authorization = ""};
     bool seen[KNOWN_COUNT] = {false};
+    struct wishes wishes = {.gzip = -1, .plain = -1, .json = -1};
     enum http_verdict late = HTTP_ACCEPTED;
 
     if (!is_token(head->method, strlen(head->method)))
@@ -247,8 +336,10 @@ enum http_verdict http_check_head(const struct http_head *head, struct http_fact
             return refuse(ret_refusal, HTTP_MALFORMED, KNOWN_COUNT,
                           "a header has a control character");
         enum known known = known_of(header);
-        if (known == KNOWN_COUNT)
+        if (known == KNOWN_COUNT) {
+            take_wishes(header, &wishes);
             continue;
+        }
         if (seen[known])
             return refuse(ret_refusal, HTTP_MALFORMED, known, "given twice");
         seen[known] = true;
@@ -269,6 +360,7 @@ enum http_verdict http_check_head(const struct http_head *head, struct http_fact
     if (facts.chunked && (facts.has_length || !facts.is_1_1))
         return refuse(ret_refusal, HTTP_MALFORMED, KNOWN_TRANSFER_ENCODING,
                       "not with Content-Length, and not in HTTP/1.0");
+    facts.accepts = accepts_of(&wishes);
     *ret = facts;
     return late;
 }

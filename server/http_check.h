@@ -57,6 +57,7 @@ struct http_facts {
     uint64_t content_length;     /* 0 unless has_length */
     const char *authorization;   /* "" if none */
     const char *idempotency_key; /* NULL if none */
+    uint8_t accepts;             /* bits of enum message_accepts */
 };
 
 /* Refuses everything about a head that two programs could read in two ways, and what this API has

@@ -406,6 +406,7 @@ static void submit(struct request *request)
         .listener = (uint8_t)listener->message_listener,
         .operation = (uint16_t)request->operation,
         .peer = request->socket->peer,
+        .accepts = request->facts.accepts,
         .thumbprint = "",
         .authorization = request->facts.authorization,
         .idempotency_key = request->facts.idempotency_key,

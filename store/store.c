@@ -338,12 +338,12 @@ static enum ct_status connect_within(struct store *store, const char *connection
     return CT_DB_LOST;
 }
 
-static enum ct_status prepare_all(struct store *store, int statement_timeout_ms,
+static enum ct_status prepare_all(struct store *store, const struct store_options *options,
                                   int64_t deadline_ms, struct ct_error *err)
 {
     char timeouts[256];
     (void)snprintf(timeouts, sizeof timeouts, "SELECT set_config('statement_timeout', '%d', false)",
-                   statement_timeout_ms);
+                   options->statement_timeout_ms);
     static const char *const session[] = {
         "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()",
         "SET jit = off",
@@ -367,6 +367,8 @@ static enum ct_status prepare_all(struct store *store, int statement_timeout_ms,
         status = queue_plain(store, session[i]);
     if (status == CT_OK)
         status = queue_plain(store, timeouts);
+    if (status == CT_OK && options->read_only)
+        status = queue_plain(store, "SET default_transaction_read_only = on");
     for (size_t i = 0; status == CT_OK && i < store->statement_count; i++) {
         if (PQsendPrepare(store->connection, store->statements[i].name, store->statements[i].sql, 0,
                           NULL) == 0)
@@ -395,7 +397,7 @@ enum ct_status store_open(const struct store_options *options, int64_t deadline_
     enum ct_status status =
         connect_within(store, options->connection, options->label, deadline_ms, err);
     if (status == CT_OK)
-        status = prepare_all(store, options->statement_timeout_ms, deadline_ms, err);
+        status = prepare_all(store, options, deadline_ms, err);
     if (status != CT_OK) {
         store_close(store);
         return status;

@@ -84,8 +84,9 @@ class Contract:
         self._validators = {}
         self._routes = []
         for path, methods in self.document["paths"].items():
-            template = re.compile(re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(path)) + r"\Z")
             for method, operation in methods.items():
+                rest = any(p.get("x-rest") for p in operation.get("parameters", []))
+                template = re.compile(re.sub(r"\\\{[^}]*\\\}", ".+" if rest else "[^/]+", re.escape(path)) + r"\Z")
                 self._routes.append((method.upper(), path, template, operation))
         # Literal segments win over parameters.
         self._routes.sort(key=lambda route: route[1].count("{"))
@@ -167,6 +168,9 @@ class Contract:
                 self._validate(f"{where}, header {name}", header["schema"], value)
 
     def _check_body(self, where, schema, media, status, body):
+        if self._same_media(media, "application/octet-stream"):
+            self._expect(where, len(body) <= schema["maxLength"], f"at most {schema['maxLength']} bytes, not {len(body)}")
+            return body
         try:
             text = body.decode("utf-8")
         except UnicodeDecodeError as problem:

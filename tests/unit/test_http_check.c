@@ -145,6 +145,49 @@ static void test_fields(void **state)
     REFUSED(HTTP_MALFORMED, GET ": a\r\n\r\n");
 }
 
+/* Lists that may be spread over lines; what is not understood is no wish, and never a refusal. */
+static void test_wishes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *lines;
+        unsigned accepts;
+    } cases[] = {
+        {"Accept: */*\r\n", 0},
+        {"Accept-Encoding: gzip\r\n", MESSAGE_ACCEPTS_GZIP},
+        {"accept-encoding:deflate , GZip;q=0.001,br\r\n", MESSAGE_ACCEPTS_GZIP},
+        {"Accept-Encoding: gzip;q=0\r\n", 0},
+        {"Accept-Encoding: gzip ; q=0.000\r\n", 0},
+        {"Accept-Encoding: gzip;q=x\r\n", 0},
+        {"Accept-Encoding: gzipped, x-gzip2\r\n", 0},
+        {"Accept-Encoding: identity, *\r\n", 0},
+        {"Accept-Encoding: br\r\nAccept-Encoding: gzip\r\n", MESSAGE_ACCEPTS_GZIP},
+        {"Accept-Encoding: ,,;;,gzip,\r\n", MESSAGE_ACCEPTS_GZIP},
+        {"Accept-Encoding:\r\n", 0},
+        {"Accept: text/plain\r\n", MESSAGE_ACCEPTS_PLAIN},
+        {"Accept: TEXT/plain;charset=utf-8, */*;q=0.8\r\n", MESSAGE_ACCEPTS_PLAIN},
+        {"Accept: text/plain;q=0.5, application/json\r\n", 0},
+        {"Accept: text/plain, application/json\r\n", 0},
+        {"Accept: application/json;q=0.5\r\nAccept: text/plain;v=1;q=0.51\r\n",
+         MESSAGE_ACCEPTS_PLAIN},
+        {"Accept: text/plain;q=0\r\n", 0},
+        {"Accept: text/plain;q=0.\r\n", 0},
+        {"Accept: text/*\r\n", 0},
+        {"Accept: text/plain;q=0.9, application/*;q=0.95\r\n", 0},
+        {"Accept: text/plain;\r\n", MESSAGE_ACCEPTS_PLAIN},
+        {"Accept: text/plain\r\nAccept-Encoding: gzip\r\n",
+         MESSAGE_ACCEPTS_PLAIN | MESSAGE_ACCEPTS_GZIP},
+    };
+    for (size_t i = 0; i < CT_ARRAY_LENGTH(cases); i++) {
+        char head[512];
+        int length = snprintf(head, sizeof head, GET "%s\r\n", cases[i].lines);
+        check(head, (size_t)length);
+        assert_int_equal(parsed.verdict, HTTP_ACCEPTED);
+        if (parsed.facts.accepts != cases[i].accepts)
+            fail_msg("%s gives %u", cases[i].lines, parsed.facts.accepts);
+    }
+}
+
 static void test_types(void **state)
 {
     (void)state;
@@ -241,10 +284,10 @@ static void test_changed_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_facts),         cmocka_unit_test(test_hosts),
-        cmocka_unit_test(test_framing),       cmocka_unit_test(test_fields),
-        cmocka_unit_test(test_types),         cmocka_unit_test(test_layout),
-        cmocka_unit_test(test_changed_bytes),
+        cmocka_unit_test(test_facts),   cmocka_unit_test(test_hosts),
+        cmocka_unit_test(test_framing), cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_types),   cmocka_unit_test(test_wishes),
+        cmocka_unit_test(test_layout),  cmocka_unit_test(test_changed_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

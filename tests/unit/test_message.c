@@ -22,6 +22,7 @@ static struct message_request sample_request(void)
     struct message_request request = {
         .id = 0x1122334455667788,
         .listener = MESSAGE_MACHINES,
+        .accepts = MESSAGE_ACCEPTS_GZIP,
         .operation = 9,
         .deadline_ms = 123456789012,
         .peer = "2001:db8::1",
@@ -67,6 +68,7 @@ static void test_request(void **state)
     assert_true(back.id == request.id);
     assert_memory_equal(back.boot, boot, sizeof boot);
     assert_int_equal(back.listener, MESSAGE_MACHINES);
+    assert_int_equal(back.accepts, MESSAGE_ACCEPTS_GZIP);
     assert_int_equal(back.operation, 9);
     assert_true(back.deadline_ms == request.deadline_ms);
     assert_string_equal(back.peer, request.peer);

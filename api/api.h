@@ -51,6 +51,9 @@ struct api_context {
     /* The newest checkpoint that was signed and may be shown; size 0 if none. */
     uint64_t checkpoint_size;
     const char *checkpoint_note;
+    /* The newest one that witnesses have signed too, as many as are asked for; size 0 if none. */
+    uint64_t cosigned_size;
+    const char *cosigned_note;
 };
 
 /* Who asks, as the database resolved the credential. */
@@ -97,6 +100,8 @@ struct api_version {
 /* One request on its way. Strings point into the message it came with. */
 struct api_request {
     enum api_operation operation;
+    enum api_operation permitted_as; /* whose permission it needs: its own, but for the view of the
+                                      * log where that is closed */
     enum api_sql sql; /* the function that answers it; a replay may be answered by another one */
     const char *peer;
     const char *idempotency_key; /* NULL if none */
@@ -132,8 +137,10 @@ struct api_request {
     int unread; /* most unread characters of one of its marks */
     struct api_version version;
 
-    uint32_t ordinal; /* position of its entry in the batch, from 1 */
-    bool seal_broken; /* found after the commit: a second entry says so */
+    uint32_t ordinal;    /* position of its entry in the batch, from 1 */
+    bool prefers_plain;  /* the client wants text/plain rather than JSON */
+    char attachment[48]; /* name under which the answer, which is text, is to be saved; "": none */
+    bool seal_broken;    /* found after the commit: a second entry says so */
 };
 
 /* The receipt of a request's entry, made after the commit. */
@@ -221,6 +228,8 @@ extern const struct api_handler api_confusion_get;
 extern const struct api_handler api_keys_create;
 extern const struct api_handler api_log_entry;
 extern const struct api_handler api_log_receipt;
+extern const struct api_handler api_log_consistency;
+extern const struct api_handler api_log_view;
 extern const struct api_handler api_openapi_get;
 
 #endif

@@ -32,6 +32,8 @@ static const struct api_handler *const handlers[API_SQL_HANDLERS] = {
     [API_SQL_create_account_key] = &api_keys_create,
     [API_SQL_get_log_entry] = &api_log_entry,
     [API_SQL_get_log_receipt] = &api_log_receipt,
+    [API_SQL_get_log_consistency] = &api_log_consistency,
+    [API_SQL_log_view] = &api_log_view,
     [API_SQL_get_openapi] = &api_openapi_get,
 };
 

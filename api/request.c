@@ -31,6 +31,7 @@ static void forget_outcome(struct api_request *request)
     request->retry_after_s = 0;
     request->disclosed = 0;
     request->seal_broken = false;
+    request->attachment[0] = '\0';
     request->replay = (struct api_replay){0};
 }
 

@@ -57,6 +57,13 @@ const struct store_statement api_statements[API_SQL_COUNT] = {
     [API_SQL_log_batch_by_size] = {"log_batch_by_size",
                                    "SELECT root FROM api.log_batch_by_size($1)"},
     [API_SQL_log_hashes] = {"log_hashes", "SELECT idx, hash FROM api.log_hashes($1, $2, $3)"},
+    [API_SQL_log_leaves] =
+        {"log_leaves", "SELECT idx, header, header_salt, d_subject FROM api.log_leaves($1, $2)"},
+    [API_SQL_log_publish] = {"log_publish", "SELECT api.log_publish($1, $2)"},
+    [API_SQL_log_published_last] = {"log_published_last",
+                                    "SELECT size, note, age_ms FROM api.log_published_last()"},
+    [API_SQL_log_published_widths] = {"log_published_widths",
+                                      "SELECT level, width FROM api.log_published_widths($1)"},
     [API_SQL_log_sign_store] = {"log_sign_store", "SELECT api.log_sign_store($1, $2, $3)"},
     [API_SQL_log_last_signature] = {"log_last_signature",
                                     "SELECT size, line FROM api.log_last_signature($1)"},

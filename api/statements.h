@@ -35,6 +35,7 @@
     X(list_findings)                                                                               \
     X(get_log_entry)                                                                               \
     X(get_log_receipt)                                                                             \
+    X(get_log_consistency)                                                                         \
     X(create_organization)                                                                         \
     X(list_organizations)                                                                          \
     X(get_organization)                                                                            \
@@ -67,6 +68,10 @@ enum api_sql {
     API_SQL_session_end,
     API_SQL_log_batch_by_size,
     API_SQL_log_hashes,
+    API_SQL_log_leaves,
+    API_SQL_log_publish,
+    API_SQL_log_published_last,
+    API_SQL_log_published_widths,
     API_SQL_log_sign_store,
     API_SQL_log_last_signature,
     API_SQL_search_fill,
@@ -86,6 +91,7 @@ enum api_sql {
     API_SQL_add_trace_readings,
     API_SQL_create_comparison,
     API_SQL_get_openapi,
+    API_SQL_log_view,
     API_SQL_HANDLERS,
 };
 

@@ -18,6 +18,7 @@ enum {
     OPTION_LIMIT,
     OPTION_CURSOR,
     OPTION_KEY_OUT,
+    OPTION_OUTPUT,
 };
 
 struct arguments {
@@ -29,6 +30,7 @@ struct arguments {
     const char *idempotency_key;
     const char *cursor;
     const char *key_out;
+    const char *output;
     unsigned limit;
 };
 
@@ -120,6 +122,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case OPTION_KEY_OUT:
         arguments->key_out = text;
         return 0;
+    case OPTION_OUTPUT:
+        arguments->output = text;
+        return 0;
     case ARGP_KEY_ARG:
         if (arguments->place_count == places_of(arguments->call))
             argp_error(state, "what is %s?", text);
@@ -171,6 +176,8 @@ static void parse_arguments(struct arguments *arguments, int argc, char **argv)
                                  0,
                                  "write the key to a new file of mode 600 instead of printing it",
                                  2};
+    if (call->file != NULL)
+        options[count++] = (struct argp_option){"output", OPTION_OUTPUT, "FILE", 0, call->file, 2};
     for (unsigned i = 0; i < places_of(call); i++) {
         size_t used = strlen(usage);
         (void)snprintf(usage + used, sizeof usage - used, "%s%s", i == 0 ? "" : " ",
@@ -324,6 +331,17 @@ static int keep_secret(const struct arguments *arguments, json_t *json)
     return CLI_DONE;
 }
 
+/* As it came: what is signed must not be changed on its way. */
+static int save(const struct arguments *arguments, const char *text)
+{
+    struct ct_error err = {0};
+    if (cli_file_create(arguments->output, text, strlen(text), 0644, (uid_t)-1, (gid_t)-1, &err) ==
+        CT_OK)
+        return CLI_DONE;
+    cli_complain("%s", err.text);
+    return CLI_FAILED;
+}
+
 static int show(const struct arguments *arguments, struct cli_answer *answer)
 {
     const struct cli_call *call = arguments->call;
@@ -338,6 +356,8 @@ static int show(const struct arguments *arguments, struct cli_answer *answer)
             cli_complain("the answer holds no %s", call->text);
             return CLI_FAILED;
         }
+        if (arguments->output != NULL)
+            return save(arguments, text);
         cli_print_text(stdout, text);
         return CLI_DONE;
     }
@@ -363,8 +383,9 @@ int cli_call_run(const struct cli_call *call, int argc, char **argv)
     ct_buf_init(&url, URL_MAX);
     cli_connection_init(&arguments.connection);
     parse_arguments(&arguments, argc, argv);
-    if (arguments.key_out != NULL && access(arguments.key_out, F_OK) == 0) {
-        cli_complain("%s exists already", arguments.key_out);
+    const char *file = arguments.key_out != NULL ? arguments.key_out : arguments.output;
+    if (file != NULL && access(file, F_OK) == 0) {
+        cli_complain("%s exists already", file);
         goto out;
     }
     if (cli_client_open(&arguments.connection, &client, &err) != CT_OK) {

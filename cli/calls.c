@@ -136,7 +136,15 @@ const struct cli_call cli_calls[] = {
      .method = "GET",
      .path = "/v1/log/receipts/{}",
      .places = {"INDEX"},
-     .text = "tlog_proof"},
+     .text = "tlog_proof",
+     .file = "write it to a new file instead, such as entry-INDEX.tlog-proof"},
+    {.name = "log consistency",
+     .help = "Proves that the log of one size only adds to the log of a smaller one.",
+     .method = "GET",
+     .path = "/v1/log/consistency",
+     .fields = {{"from", "SIZE", "from", CLI_FIELD_INTEGER, true, "the smaller size"},
+                {"to", "SIZE", "to", CLI_FIELD_INTEGER, false,
+                 "the larger size; that of the newest signed checkpoint unless given"}}},
 };
 
 const size_t cli_call_count = CT_ARRAY_LENGTH(cli_calls);

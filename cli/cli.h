@@ -157,6 +157,7 @@ struct cli_call {
     bool list;                               /* pages that are put together */
     bool open;                               /* no credential is needed */
     const char *text;                        /* prints this member of the answer; "" the body */
+    const char *file;                        /* --output: into a new file; what help calls it */
     const char *secret;                      /* this member can go to a file (--key-out) */
 };
 

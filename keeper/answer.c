@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keeper/internal.h"
 
+#include "keeper/log_view.h"
+
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +51,20 @@ void answer_text(struct ct_buf *out, const struct ticket *ticket, uint16_t statu
 {
     struct message_answer answer = answer_to(ticket, status, media_type);
     answer.body = (const uint8_t *)body;
+    answer.body_length = length;
+    encode(out, &answer);
+}
+
+void answer_bytes(struct ct_buf *out, const struct ticket *ticket,
+                  const struct message_pair *headers, unsigned header_count, const void *body,
+                  size_t length)
+{
+    struct message_answer answer = {.id = ticket->message.id,
+                                    .status = api_routes[ticket->request.operation].success_status};
+    memcpy(answer.boot, ticket->message.boot, MESSAGE_BOOT_BYTES);
+    for (unsigned i = 0; i < header_count; i++)
+        add_header(&answer, headers[i].name, headers[i].value);
+    answer.body = body;
     answer.body_length = length;
     encode(out, &answer);
 }
@@ -201,11 +217,18 @@ static void answer_body(struct ct_buf *out, const struct ticket *ticket, const j
                         const char *entry)
 {
     char link[LINK_ROOM];
+    char saved[96];
     const struct api_route *route = &api_routes[ticket->request.operation];
     struct message_answer answer = answer_to(ticket, route->success_status, route->media_type);
     char *text = NULL;
     if (entry != NULL)
         add_header(&answer, "Access-Log-Entry", entry);
+    if (ticket->request.attachment[0] != '\0') {
+        answer.headers[0].value = "text/plain; charset=utf-8";
+        (void)snprintf(saved, sizeof saved, "attachment; filename=\"%s\"",
+                       ticket->request.attachment);
+        add_header(&answer, "Content-Disposition", saved);
+    }
     if (json_is_string(body)) { /* a document that is not JSON */
         answer.body = (const uint8_t *)json_string_value(body);
         answer.body_length = json_string_length(body);
@@ -235,6 +258,10 @@ void answer_request(struct ct_buf *out, struct lane *lane, struct ticket *ticket
     }
     if (request->error != API_ERROR_NONE) {
         answer_problem(out, ticket, request->error, request->answer, entry);
+        return;
+    }
+    if (log_view_has(request->operation)) {
+        log_view_finish(lane->keeper, ticket, receipt->entry, entry, out);
         return;
     }
     if (answer_rendered(out, lane, ticket, receipt, entry))

@@ -490,6 +490,8 @@ enum batch_result batch_run(struct lane *lane, struct ticket **tickets, size_t c
     lane->context.placements = atomic_load(&lane->keeper->placements);
     lane->context.checkpoint_size = chain_released(&lane->keeper->chain, lane->checkpoint_note);
     lane->context.checkpoint_note = lane->checkpoint_note;
+    lane->context.cosigned_size = publish_cosigned(lane->keeper, lane->cosigned_note);
+    lane->context.cosigned_note = lane->cosigned_note;
     enum ct_status status = credentials_resolve(lane, tickets, count, &credentials, &batch.err);
     if (status != CT_OK)
         store_roll_back(lane->store);

@@ -3,6 +3,7 @@
 
 #include "api/rows.h"
 #include "api/validate.h"
+#include "keeper/log_view.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -164,7 +165,7 @@ void decide_request(struct lane *lane, struct ticket *ticket, const struct store
     struct api_field_errors errors = {0};
     enum api_role role;
     request->sql = ticket->sql;
-    if (!api_permitted(request->identity.roles, request->operation, &role))
+    if (!api_permitted(request->identity.roles, request->permitted_as, &role))
         api_refuse(request, API_ERROR_FORBIDDEN, NULL, api_errors[API_ERROR_FORBIDDEN].title);
     if (request->error == API_ERROR_NONE)
         check_path(ticket, &errors);
@@ -184,6 +185,10 @@ void decide_request(struct lane *lane, struct ticket *ticket, const struct store
         replay(lane, ticket, rows, row);
     if (request->error != API_ERROR_NONE || request->replay.found)
         return;
+    if (log_view_has(request->operation)) {
+        log_view_decide(lane->keeper, ticket);
+        return;
+    }
     /* Last of what can refuse before the operation itself. What was done before is free. */
     if (api_routes[request->operation].spends &&
         !budget_reserve(&lane->keeper->budget, request, ct_now_ms(), &ticket->budget_day))

@@ -59,7 +59,7 @@ static char *header_text(const struct entry_origin *origin, const char *operatio
         if (request->purpose != NULL)
             ct_json_write_text(&out, "purpose", request->purpose);
         ct_json_write_text(&out, "request_id", request_id);
-        if (api_permitted(request->identity.roles, request->operation, &role))
+        if (api_permitted(request->identity.roles, request->permitted_as, &role))
             ct_json_write_text(&out, "role", api_role_names[role]);
     }
     ct_json_write_text(&out, "server", origin->server);

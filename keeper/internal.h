@@ -10,8 +10,10 @@
 #include "keeper/keeper.h"
 #include "keeper/knowledge.h"
 #include "keeper/limits.h"
+#include "keeper/published.h"
 #include "keeper/strangers.h"
 #include "keeper/ticket.h"
+#include "keeper/tiles.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -53,9 +55,11 @@ struct keeper_stats {
 /* What the background worker knows and others ask. */
 struct keeper_view {
     pthread_mutex_t mutex;
-    char published_note[CHAIN_NOTE_ROOM];
-    uint64_t published_size;
-    int64_t published_ms; /* monotonic */
+    struct published published;
+    /* The newest checkpoint with the signatures of as many witnesses as are asked for; size 0 if
+     * there is none. */
+    uint64_t cosigned_size;
+    char cosigned_note[CHAIN_NOTE_ROOM];
     int64_t log_complete_to;
     int64_t log_size;
     double trace_lag_s;
@@ -74,6 +78,7 @@ struct lane {
     struct store *store; /* NULL: not connected */
     struct api_context context;
     char checkpoint_note[CHAIN_NOTE_ROOM];
+    char cosigned_note[CHAIN_NOTE_ROOM];
     struct accesslog_batch *batch;     /* paths of the batch that was committed */
     struct ct_buf body;                /* of one answer */
     struct ct_buf out;                 /* answers, one write for all of a batch */
@@ -89,6 +94,7 @@ struct keeper {
     struct scheduler_limits limits;
     double pi0;
     bool shared_user;
+    bool log_public; /* the view below /log/ asks for no credential */
     struct auth_keyring *keyring;
     struct knowledge_box knowledge;
     _Atomic(json_t *) calibers; /* set once, never changed, as the next */
@@ -103,6 +109,7 @@ struct keeper {
     struct strangers strangers;
     struct budget budget;
     struct lane lanes[KEEPER_LANES];
+    struct tiles tiles;
     pthread_t worker;
     bool worker_runs;
     _Atomic bool stopping;
@@ -134,9 +141,14 @@ void answer_request(struct ct_buf *out, struct lane *lane, struct ticket *ticket
 void answer_text(struct ct_buf *out, const struct ticket *ticket, uint16_t status,
                  const char *media_type, const char *body, size_t length);
 
+/* Appends an answer of success with these headers, of which the first is Content-Type. */
+void answer_bytes(struct ct_buf *out, const struct ticket *ticket,
+                  const struct message_pair *headers, unsigned header_count, const void *body,
+                  size_t length);
+
 /* ---- status.c ---------------------------------------------------------------------------- */
 
-/* Answers operations that need no credential: the published checkpoint, health, metrics. */
+/* Answers the operator's operations, which need no credential: health, metrics. */
 void status_answer(struct keeper *keeper, const struct ticket *ticket);
 
 /* ---- batch.c ----------------------------------------------------------------------------- */
@@ -176,6 +188,18 @@ void *worker_main(void *keeper);
 enum ct_status worker_look(struct keeper *keeper, struct ct_error *err) CT_MUST_CHECK;
 /* The schema or the claim is not what it was: look at once. */
 void worker_wake(struct keeper *keeper);
+
+/* ---- publish.c --------------------------------------------------------------------------- */
+
+/* Shows what was published last before this keeper came to be the writer, so that a restart neither
+ * takes tiles away nor shows a newer checkpoint before its minute. */
+enum ct_status publish_load(struct keeper *keeper, struct store *store,
+                            struct ct_error *err) CT_MUST_CHECK;
+/* The newest cosigned checkpoint; 0 and "" if none. */
+uint64_t publish_cosigned(struct keeper *keeper, char ret_note[CHAIN_NOTE_ROOM]);
+/* Publishes the newest released checkpoint if its minute has come. For the writer alone. */
+enum ct_status publish_due(struct keeper *keeper, struct store *store,
+                           struct ct_error *err) CT_MUST_CHECK;
 
 /* ---- keeper.c ---------------------------------------------------------------------------- */
 

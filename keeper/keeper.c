@@ -16,6 +16,7 @@ static enum ct_status make(struct keeper *keeper, const struct keeper_options *o
     keeper->limits.weight = options->batch_weight;
     keeper->pi0 = options->pi0;
     keeper->shared_user = options->shared_user;
+    keeper->log_public = options->log_public;
     (void)pthread_mutex_init(&keeper->view.mutex, NULL);
     keeper->view.filled_ms = ct_mono_ms();
     strangers_init(&keeper->strangers);
@@ -47,7 +48,7 @@ static bool shown_often(void *closure, const uint8_t organization[CT_UUID_BYTES]
     return budget_shown_often(closure, organization, firearm);
 }
 
-static enum ct_status start_threads(struct keeper *keeper)
+static enum ct_status start_threads(struct keeper *keeper, const struct keeper_options *options)
 {
     for (unsigned i = 0; i < KEEPER_LANES; i++) {
         struct lane *lane = &keeper->lanes[i];
@@ -64,7 +65,10 @@ static enum ct_status start_threads(struct keeper *keeper)
             return CT_NO_MEMORY;
     }
     keeper->worker_runs = pthread_create(&keeper->worker, NULL, worker_main, keeper) == 0;
-    return keeper->worker_runs ? link_start(keeper) : CT_NO_MEMORY;
+    if (!keeper->worker_runs)
+        return CT_NO_MEMORY;
+    enum ct_status status = tiles_start(keeper, options->tile_queue, options->tile_cache_bytes);
+    return status == CT_OK ? link_start(keeper) : status;
 }
 
 enum ct_status keeper_start(const struct keeper_options *options, struct keeper **ret,
@@ -93,7 +97,7 @@ enum ct_status keeper_start(const struct keeper_options *options, struct keeper 
         }
     }
     if (status == CT_OK)
-        status = start_threads(keeper);
+        status = start_threads(keeper, options);
     if (status != CT_OK) {
         keeper_stop(keeper);
         return status;
@@ -146,7 +150,9 @@ void keeper_stop(struct keeper *keeper)
         worker_wake(keeper);
         (void)pthread_join(keeper->worker, NULL);
     }
+    tiles_stop(keeper);
     link_stop(keeper);
+    tiles_free(keeper);
     for (unsigned i = 0; i < KEEPER_LANES; i++)
         free(keeper->lanes[i].batch);
     scheduler_free(&keeper->scheduler);

@@ -22,6 +22,9 @@ struct keeper_options {
     unsigned trace_budget_agency;  /* the same of all accounts of an agency together */
     unsigned trace_no_match_limit; /* traces of an account that may find nothing a day; 0: any */
     double pi0;                    /* prior probability that the firearm is not registered */
+    bool log_public;               /* checkpoint and tiles are for everybody */
+    unsigned tile_queue;           /* requests for tiles that wait, at most */
+    size_t tile_cache_bytes;       /* of tiles kept in memory */
     bool shared_user;              /* front and keeper run as one user: /readyz says so */
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keeper/internal.h"
 
+#include "keeper/log_view.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -36,7 +38,10 @@ static void sort_in(struct keeper *keeper, struct ticket *ticket, struct ticket 
 {
     if (!is_for_this_listener(ticket)) {
         answer_list(keeper, ticket, API_ERROR_NOT_FOUND);
-    } else if (api_routes[ticket->request.operation].permission == API_PERMISSION_NONE) {
+    } else if (log_view_is_open(keeper, ticket->request.operation)) {
+        log_view_take(keeper, ticket);
+    } else if (!log_view_has(ticket->request.operation) &&
+               api_routes[ticket->request.operation].permission == API_PERMISSION_NONE) {
         status_answer(keeper, ticket);
         ticket_free(ticket);
     } else {

@@ -11,6 +11,7 @@ struct view {
     double lag_s; /* of what only serves later reading */
     int64_t log_behind;
     uint64_t log_size;
+    uint64_t published_size;
     enum keeper_state state;
 };
 
@@ -22,6 +23,7 @@ static struct view view_of(struct keeper *keeper)
     ret.log_size = chain_released(&keeper->chain, note);
     (void)pthread_mutex_lock(&view->mutex);
     ret.lag_s = view->trace_lag_s + (double)(ct_mono_ms() - view->filled_ms) / 1000.0;
+    ret.published_size = view->published.size;
     ret.log_behind = view->log_size - view->log_complete_to;
     (void)pthread_mutex_unlock(&view->mutex);
     return ret;
@@ -134,6 +136,15 @@ static void answer_metrics(struct keeper *keeper, struct ct_buf *out, const stru
     add_gauge(&text, "log_search_behind", "entries that lists do not have yet",
               (double)view.log_behind);
     add_gauge(&text, "lists_lag_seconds", "how far behind lists are", view.lag_s);
+    add_counter(&text, "tiles_total", "requests for tiles that were answered by their thread",
+                keeper->tiles.answered);
+    add_counter(&text, "tiles_read_total", "tiles read from the database", keeper->tiles.read);
+    add_counter(&text, "tiles_refused_total", "requests for tiles that found their queue full",
+                keeper->tiles.turned);
+    add_gauge(&text, "tile_cache_bytes", "bytes of tiles that are kept in memory",
+              (double)keeper->tiles.cache_bytes);
+    add_gauge(&text, "log_published_size", "entries of the log at the published checkpoint",
+              (double)view.published_size);
     add_gauge(&text, "queue_length", "requests waiting for a batch",
               scheduler_waiting(&keeper->scheduler));
     add_gauge(&text, "writer", "1 if this keeper writes the log",
@@ -145,32 +156,11 @@ static void answer_metrics(struct keeper *keeper, struct ct_buf *out, const stru
     ct_buf_free(&text);
 }
 
-/* ---- the published checkpoint
- * ---------------------------------------------------------------------- */
-
-static void answer_checkpoint(struct keeper *keeper, struct ct_buf *out,
-                              const struct ticket *ticket)
-{
-    struct keeper_view *view = &keeper->view;
-    char note[CHAIN_NOTE_ROOM];
-    (void)pthread_mutex_lock(&view->mutex);
-    memcpy(note, view->published_note, sizeof note);
-    (void)pthread_mutex_unlock(&view->mutex);
-    if (note[0] == '\0')
-        answer_error(out, ticket, API_ERROR_NOT_PUBLISHED, NULL);
-    else
-        answer_text(out, ticket, 200, api_routes[ticket->request.operation].media_type, note,
-                    strlen(note));
-}
-
 void status_answer(struct keeper *keeper, const struct ticket *ticket)
 {
     struct ct_buf out;
     ct_buf_init(&out, 1u << 20);
     switch (ticket->request.operation) {
-    case API_OP_GET_CHECKPOINT:
-        answer_checkpoint(keeper, &out, ticket);
-        break;
     case API_OP_READYZ:
         answer_ready(keeper, &out, ticket);
         break;

@@ -3,6 +3,7 @@
 
 #include "api/specimens.h"
 #include "api/validate_text.h"
+#include "keeper/log_view.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -144,6 +145,8 @@ static enum api_sql sql_of(enum api_operation operation)
         {API_OP_ADD_TRACE_READINGS, API_SQL_add_trace_readings},
         {API_OP_CREATE_COMPARISON, API_SQL_create_comparison},
         {API_OP_GET_OPENAPI, API_SQL_get_openapi},
+        {API_OP_GET_CHECKPOINT, API_SQL_log_view},
+        {API_OP_GET_LOG_TILE, API_SQL_log_view},
     };
     for (size_t i = 0; i < CT_ARRAY_LENGTH(in_c); i++) {
         if (in_c[i].operation == operation)
@@ -203,6 +206,10 @@ enum ct_status ticket_new(const uint8_t *payload, size_t length, struct ticket *
     if (ticket->message.operation >= API_OPERATIONS || !texts_are_utf8(&ticket->message))
         goto out;
     ticket->request.operation = (enum api_operation)ticket->message.operation;
+    ticket->request.permitted_as = log_view_has(ticket->request.operation)
+                                       ? API_OP_LIST_LOG_ENTRIES
+                                       : ticket->request.operation;
+    ticket->request.prefers_plain = (ticket->message.accepts & MESSAGE_ACCEPTS_PLAIN) != 0;
     if (ticket->message.path_count != api_routes[ticket->request.operation].parameter_count)
         goto out;
     ticket->sql = sql_of(ticket->request.operation);

@@ -19,12 +19,11 @@
 #define TICK_MS 200
 #define FILL_ROWS 4096
 #define SIGN_MS 1000
-#define PUBLISH_MS 60000
 #define USED_MS 2000
 #define COUNT_MS 1000
 #define MAINTAIN_MS 60000
 #define COMPLAIN_MS 10000
-#define WORKER_STEPS 8
+#define WORKER_STEPS 9
 
 struct worker {
     struct keeper *keeper;
@@ -212,6 +211,8 @@ static enum ct_status become_writer(struct worker *worker, struct ct_error *err)
     /* Whoever wrote before writes no more: what it recorded of today is all there. */
     if (status == CT_OK)
         status = oversight_load(&keeper->budget, worker->store, err);
+    if (status == CT_OK)
+        status = publish_load(keeper, worker->store, err);
     if (status != CT_OK)
         return status;
     worker->is_writer = true;
@@ -284,22 +285,6 @@ static enum ct_status note_used(struct worker *worker, struct ct_error *err)
     return status;
 }
 
-/* Once a minute, whatever happened: sizes by the second would show when police are busy. */
-static void publish(struct keeper *keeper)
-{
-    struct keeper_view *view = &keeper->view;
-    char note[CHAIN_NOTE_ROOM];
-    uint64_t size = chain_released(&keeper->chain, note);
-    int64_t now_ms = ct_mono_ms();
-    (void)pthread_mutex_lock(&view->mutex);
-    if (size > 0 && (view->published_size == 0 || now_ms - view->published_ms >= PUBLISH_MS)) {
-        memcpy(view->published_note, note, sizeof note);
-        view->published_size = size;
-        view->published_ms = now_ms;
-    }
-    (void)pthread_mutex_unlock(&view->mutex);
-}
-
 /* Failed credentials of the last minute, or of what there is of one, become one entry. */
 static enum ct_status log_strangers(struct worker *worker, bool at_once, struct ct_error *err)
 {
@@ -341,10 +326,9 @@ static bool goes_on(struct worker *worker, enum ct_status status, const struct c
     return true;
 }
 
-static enum ct_status fill_step(struct worker *worker, struct ct_error *err)
+static enum ct_status publish(struct worker *worker, struct ct_error *err)
 {
-    publish(worker->keeper);
-    return fill(worker, err);
+    return publish_due(worker->keeper, worker->store, err);
 }
 
 static enum ct_status record_findings(struct worker *worker, struct ct_error *err)
@@ -368,11 +352,12 @@ static enum ct_status log_last_minute(struct worker *worker, struct ct_error *er
 static enum ct_status work(struct worker *worker, struct ct_error *err)
 {
     static enum ct_status (*const steps[WORKER_STEPS])(struct worker *, struct ct_error *) = {
-        fill_step, store_signature, note_used,       count_registered,
-        maintain,  log_last_minute, record_findings, use_matrix,
+        publish,          fill,     store_signature, note_used,
+        count_registered, maintain, log_last_minute, record_findings,
+        use_matrix,
     };
-    static const int64_t every_ms[WORKER_STEPS] = {0,           SIGN_MS, USED_MS, COUNT_MS,
-                                                   MAINTAIN_MS, 0,       0,       COUNT_MS};
+    static const int64_t every_ms[WORKER_STEPS] = {0,           0, SIGN_MS, USED_MS, COUNT_MS,
+                                                   MAINTAIN_MS, 0, 0,       COUNT_MS};
     for (size_t i = 0; i < WORKER_STEPS; i++) {
         enum ct_status status =
             is_due(&worker->done_ms[i], every_ms[i]) ? steps[i](worker, err) : CT_OK;

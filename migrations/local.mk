@@ -64,4 +64,7 @@ nobase_dist_pkgdata_DATA += \
   migrations/verify/finding.sql \
   migrations/deploy/confusion.sql \
   migrations/revert/confusion.sql \
-  migrations/verify/confusion.sql
+  migrations/verify/confusion.sql \
+  migrations/deploy/log_published.sql \
+  migrations/revert/log_published.sql \
+  migrations/verify/log_published.sql

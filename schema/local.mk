@@ -10,6 +10,7 @@ nobase_dist_pkgdata_DATA += \
   schema/batch.sql \
   schema/log.sql \
   schema/log_read.sql \
+  schema/log_view.sql \
   schema/code_blocks.sql \
   schema/firearms.sql \
   schema/custody.sql \

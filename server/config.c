@@ -159,6 +159,11 @@ static const char *set_value(const struct config_option *option, struct config *
         if (wrong == NULL)
             memcpy(field, &number, sizeof number);
         break;
+    case CONFIG_BOOLEAN:
+        if (strcmp(text, "yes") != 0 && strcmp(text, "no") != 0)
+            return "neither yes nor no";
+        memcpy(field, &(bool){text[0] == 'y'}, sizeof(bool));
+        break;
     case CONFIG_ADDRESS:
     case CONFIG_LOOPBACK: {
         struct config_address address = {.length = 0};

@@ -51,6 +51,9 @@ struct config {
     unsigned trace_budget_agency;
     unsigned trace_no_match_limit;
     double pi0;
+    bool log_public;
+    unsigned tile_queue;
+    unsigned tile_cache_bytes;
 
     char *text[CONFIG_OPTIONS_MAX]; /* each option as written, in the table's order; owned */
 };
@@ -63,6 +66,7 @@ enum config_type {
     CONFIG_PATH,     /* absolute */
     CONFIG_INTEGER,  /* in decimal, from min to max */
     CONFIG_REAL,     /* from min to max */
+    CONFIG_BOOLEAN,  /* yes or no */
     CONFIG_ADDRESS,  /* 127.0.0.1:8443 or [::1]:8443, no names */
     CONFIG_LOOPBACK, /* an address that only this host reaches */
 };

@@ -52,6 +52,12 @@ const struct config_option config_options[] = {
      10000000, "traces of one account a day that may find nothing; 0 for no limit"},
     {"keeper", "pi0", CONFIG_REAL, AT(pi0), "0.5", 0, KEPT, 0.001, 0.999,
      "prior probability that the firearm of a casing is not registered"},
+    {"log", "public", CONFIG_BOOLEAN, AT(log_public), "yes", 0, KEPT, 0, 0,
+     "whether the log's checkpoint and tiles are for everybody, or for auditors"},
+    {"log", "tile_queue", CONFIG_INTEGER, AT(tile_queue), "64", 0, KEPT, 1, 4096,
+     "requests for tiles that wait, at most"},
+    {"log", "tile_cache", CONFIG_INTEGER, AT(tile_cache_bytes), "33554432", 0, KEPT, 0, 1073741824,
+     "bytes of tiles that are kept in memory"},
 };
 
 const size_t config_option_count = CT_ARRAY_LENGTH(config_options);

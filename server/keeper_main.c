@@ -82,6 +82,9 @@ int main(int argc, char **argv)
         .trace_budget_agency = config.trace_budget_agency,
         .trace_no_match_limit = config.trace_no_match_limit,
         .pi0 = config.pi0,
+        .log_public = config.log_public,
+        .tile_queue = config.tile_queue,
+        .tile_cache_bytes = config.tile_cache_bytes,
         .shared_user = argc > 1 && strcmp(argv[1], "--shared-user") == 0,
     };
     struct keeper *keeper = NULL;

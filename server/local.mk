@@ -20,7 +20,7 @@ pkglibexec_PROGRAMS += %D%/casetraced-front %D%/casetraced-keeper
 %C%_casetraced_keeper_SOURCES = %D%/keeper_main.c
 %C%_casetraced_keeper_LDADD = keeper/libkeeper.a api/libapi.a auth/libauth.a store/libstore.a \
   accesslog/libaccesslog.a microstamp/libmicrostamp.a %D%/libserver.a keeper/libmessage.a base/libbase.a \
-  $(LIBPQ_LIBS) $(SODIUM_LIBS) $(OPENSSL_LIBS) $(INIH_LIBS) $(JANSSON_LIBS) -lm
+  $(LIBPQ_LIBS) $(SODIUM_LIBS) $(OPENSSL_LIBS) $(INIH_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS) -lm
 
 dist_man_MANS += %D%/casetraced.8 %D%/casetrace.conf.5
 dist_doc_DATA = deploy/casetrace.conf.sample

@@ -21,7 +21,7 @@ struct store_options {
     const char *connection; /* libpq connection string */
     const char *label;      /* application_name */
     int statement_timeout_ms;
-    bool read_only; /* the server refuses every change by this session */
+    bool read_only;                           /* the server refuses every change by this session */
     const struct store_statement *statements; /* prepared at connect, in this order */
     size_t statement_count;
 };

@@ -40,6 +40,33 @@ def root_from_inclusion(index, size, leaf, path):
     return root
 
 
+def check_consistency(old_size, old_root, new_size, new_root, proof):
+    """RFC 9162, 2.1.4.2; raises ValueError where it fails."""
+    def expect(holds):
+        if not holds:
+            raise ValueError("the newer tree does not extend the older one")
+    expect(old_size <= new_size)
+    if old_size == new_size or old_size == 0:
+        expect(not proof and (old_size == 0 or old_root == new_root))
+        return
+    path = list(proof) if old_size & (old_size - 1) else [old_root, *proof]
+    expect(path)
+    fn, sn = old_size - 1, new_size - 1
+    while fn & 1:
+        fn, sn = fn >> 1, sn >> 1
+    fr = sr = path[0]
+    for node in path[1:]:
+        expect(sn)
+        if fn & 1 or fn == sn:
+            fr, sr = sha256(b"\1", node, fr), sha256(b"\1", node, sr)
+            while fn and not fn & 1:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            sr = sha256(b"\1", sr, node)
+        fn, sn = fn >> 1, sn >> 1
+    expect(sn == 0 and fr == old_root and sr == new_root)
+
+
 class VerifierKey:
     """NAME+HASH+BASE64 of type byte 1 and an Ed25519 public key."""
 

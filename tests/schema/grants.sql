@@ -176,7 +176,7 @@ SELECT set_eq($$
       AND NOT (SELECT c.relispartition FROM pg_class c WHERE c.oid = o.oid)
 $$, ARRAY['applied_change', 'schema_ready', 'log_head'], 'it adds no row where migrations alone write');
 SELECT is_empty($$
-    SELECT t.name FROM (VALUES ('log_entry'), ('log_batch'), ('log_subtree'), ('log_signature'), ('sale'), ('sale_event'),
+    SELECT t.name FROM (VALUES ('log_entry'), ('log_batch'), ('log_subtree'), ('log_signature'), ('log_published'), ('sale'), ('sale_event'),
                                ('sale_purchaser'), ('custody_event'), ('trace'), ('firearm'), ('mark'), ('code'),
                                ('organization'), ('account'), ('account_standing')) AS t(name),
         (VALUES ('DELETE FROM registry.%I'), ('UPDATE registry.%I SET batch_id = NULL'), ('TRUNCATE registry.%I')) AS v(verb)

@@ -6,6 +6,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -48,7 +49,7 @@ static void test_what_is_not_a_route(void **state)
         "",           "/",          "*",        "v1/me",         "/v1",
         "/v1/",       "/v1//me",    "//v1/me",  "/v1/me/",       "/v1/ME",
         "/v1/mee",    "/v1/m",      "/v1/%6de", "/v1/firearms/", "/v1/firearms/a/b",
-        "/v1/log",    "/v1/keys/a", "/log",     "/log/tile/0",   "/v1/accounts/a/keys/b/c",
+        "/v1/log",    "/v1/keys/a", "/log",     "/log/tile",     "/v1/accounts/a/keys/b/c",
         "/v1/me?x=1", "/v1/./me",   "/v2/me",   "/v1/\xff"};
     struct api_route_match match;
     for (size_t i = 0; i < CT_ARRAY_LENGTH(paths); i++)
@@ -58,6 +59,26 @@ static void test_what_is_not_a_route(void **state)
                      API_ROUTE_NO_PATH);
     assert_int_equal(api_route_find(API_LISTENER_PUBLIC, "GET", "/v1/meXX", 6, &match),
                      API_ROUTE_FOUND);
+}
+
+/* A parameter that takes what is left of the path, however many segments that is. */
+static void test_rest_of_a_path(void **state)
+{
+    (void)state;
+    static const char *const rests[] = {"0", "0/000", "0/x001/x234/067.p/255", "a//b/", "0/"};
+    struct api_route_match match;
+    char path[64];
+    for (size_t i = 0; i < CT_ARRAY_LENGTH(rests); i++) {
+        (void)snprintf(path, sizeof path, "/log/tile/%s", rests[i]);
+        assert_int_equal(find(API_LISTENER_PUBLIC, "GET", path, &match), API_ROUTE_FOUND);
+        assert_int_equal(match.operation, API_OP_GET_LOG_TILE);
+        assert_int_equal(match.parameter_count, 1);
+        assert_int_equal(match.parameters[0].length, strlen(rests[i]));
+        assert_memory_equal(match.parameters[0].text, rests[i], strlen(rests[i]));
+        assert_int_equal(find(API_LISTENER_PUBLIC, "POST", path, &match), API_ROUTE_NO_METHOD);
+    }
+    assert_int_equal(find(API_LISTENER_PUBLIC, "GET", "/log/tile/", &match), API_ROUTE_NO_PATH);
+    assert_int_equal(find(API_LISTENER_PUBLIC, "GET", "/log/tile//0", &match), API_ROUTE_NO_PATH);
 }
 
 static void test_methods(void **state)
@@ -206,6 +227,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_route_finds_itself),
         cmocka_unit_test(test_what_is_not_a_route),
+        cmocka_unit_test(test_rest_of_a_path),
         cmocka_unit_test(test_methods),
         cmocka_unit_test(test_listeners_do_not_mix),
         cmocka_unit_test(test_limits),

@@ -175,8 +175,8 @@ static bool choose_schemes(const struct place *place, const json_t *mark, struct
     bool opaque_known = possible && !nothing && place->context->registry.opaque[count] > 0;
     *ret_positions = count;
     if (scheme == NULL) {
-        ret->has_r29 = count == MICROSTAMP_R29_LENGTH || !opaque_known;
         ret->has_opaque = opaque_known && json_object_get(mark, "gear") == NULL;
+        ret->has_r29 = count == MICROSTAMP_R29_LENGTH || !ret->has_opaque;
     } else {
         ret->has_r29 = strcmp(scheme, MICROSTAMP_R29_NAME) == 0;
         ret->has_opaque = strcmp(scheme, OPAQUE_NAME) == 0;
@@ -346,8 +346,13 @@ static unsigned mark_weight(const json_t *mark)
         return 1;
     enum microstamp_alphabet alphabet =
         scheme != NULL && strcmp(scheme, OPAQUE_NAME) == 0 ? MICROSTAMP_OPAQUE : MICROSTAMP_R29;
-    if (microstamp_observation_parse(alphabet, reading, strlen(reading), &observation, NULL) !=
-        MICROSTAMP_OK)
+    enum microstamp_status status =
+        microstamp_observation_parse(alphabet, reading, strlen(reading), &observation, NULL);
+    /* Of another length it is of a code that a manufacturer brought. */
+    if (status != MICROSTAMP_OK && scheme == NULL)
+        status = microstamp_observation_parse(MICROSTAMP_OPAQUE, reading, strlen(reading),
+                                              &observation, NULL);
+    if (status != MICROSTAMP_OK)
         return 1;
     observation.orientation_unknown = is_unknown(mark, "orientation");
     observation.rows_unknown = is_unknown(mark, "rows");

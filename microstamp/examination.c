@@ -98,6 +98,8 @@ enum microstamp_status microstamp_examination_add(struct microstamp_examination 
 {
     if (exam->mark_count == MICROSTAMP_MARKS_MAX || mark->specimen >= MICROSTAMP_SPECIMENS_MAX)
         return MICROSTAMP_LIMIT;
+    if (mark->r29 == NULL && mark->opaque == NULL)
+        return MICROSTAMP_BAD_INPUT; /* it would be a line of no scheme */
     exam->mark[exam->mark_count++] = *mark;
     return MICROSTAMP_OK;
 }

@@ -339,7 +339,7 @@ void microstamp_examination_begin(struct microstamp_examination *examination,
 
 /* Adds a mark; marks are numbered from 0 as they come.
  * Errors:  MICROSTAMP_LIMIT beyond MICROSTAMP_MARKS_MAX marks or MICROSTAMP_SPECIMENS_MAX
- *          specimens. */
+ *          specimens; MICROSTAMP_BAD_INPUT for a mark that was read in no scheme. */
 MICROSTAMP_MUST_CHECK enum microstamp_status
 microstamp_examination_add(struct microstamp_examination *examination,
                            const struct microstamp_mark *mark);

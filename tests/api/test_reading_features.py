@@ -310,3 +310,17 @@ def test_a_serial_is_no_search_of_its_own(police, registry, pistol):
 
 def test_a_test_fire(police, registry, pistol):
     found(ask(police, registry, specimen(pistol.code, kind="test_fire")), pistol.serial)
+
+
+def test_a_ring_says_that_it_is_r29(police, registry, both):
+    """Around a reading of the length of opaque codes that are registered: there is no such mark."""
+    def understood():
+        return police.call("POST", "/v1/traces", question(registry, specimen(mark(both["breech_face"], "breech_face"))),
+                           expect=ANY).status == 201
+
+    wait_for(understood, 10, "opaque codes in the counts")
+    around = mark(both["breech_face"], "breech_face", gear="1" * 40)
+    for specimens in ([specimen(around)], [specimen(mark(both["firing_pin"]), around)]):
+        refused = police.post("/v1/traces", question(registry, *specimens), expect="reading_invalid")
+        assert refused["errors"][0]["pointer"].endswith("/reading") and "8 positions" in refused["detail"]
+    assert police.post("/v1/traces", question(registry, specimen(both["firing_pin"])))["state"] == "identified"

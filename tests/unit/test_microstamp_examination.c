@@ -288,9 +288,10 @@ static void test_limits(void **state)
     registry_clear(2000);
     begin_exam(*state);
     assert_int_equal(microstamp_examination_add(exam, &mark), MICROSTAMP_LIMIT);
+    mark.specimen = 0;
+    assert_int_equal(microstamp_examination_add(exam, &mark), MICROSTAMP_BAD_INPUT);
     for (unsigned m = 0; m < MICROSTAMP_MARKS_MAX; m++)
         observe(m % MICROSTAMP_SPECIMENS_MAX, 0, MICROSTAMP_R29, "00000000");
-    mark.specimen = 0;
     mark.r29 = &seen[0];
     assert_int_equal(microstamp_examination_add(exam, &mark), MICROSTAMP_LIMIT);
     look_up(0);

@@ -103,11 +103,38 @@ static void test_texts_are_utf8(void **state)
     }
 }
 
+/* A reading of more positions than R29-8 has is of an opaque code, and weighs what that weighs. */
+static void test_weight(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *mark;
+        enum lane_kind lane;
+    } rows[] = {
+        {"{\"reading\":\"4H7K2M9X\"}", LANE_INTERACTIVE},
+        {"{\"reading\":\"4H7K??9X\"}", LANE_INTERACTIVE},
+        {"{\"reading\":\"4???2M?X\"}", LANE_BULK},
+        {"{\"reading\":\"AB12345678\"}", LANE_INTERACTIVE},
+        {"{\"reading\":\"A????????8\"}", LANE_BULK},
+        {"{\"reading\":\"A????????8\",\"scheme\":\"opaque\"}", LANE_BULK},
+    };
+    for (size_t i = 0; i < CT_ARRAY_LENGTH(rows); i++) {
+        char body[256];
+        struct ticket *ticket = NULL;
+        (void)snprintf(body, sizeof body, "{\"specimens\":[{\"marks\":[%s]}]}", rows[i].mark);
+        struct message_request request = request_of(API_OP_CREATE_TRACE, body);
+        assert_int_equal(ticket_of(&request, &ticket), CT_OK);
+        assert_int_equal(ticket->lane, rows[i].lane);
+        ticket_free(ticket);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exclusive),
         cmocka_unit_test(test_exhibits),
+        cmocka_unit_test(test_weight),
         cmocka_unit_test(test_texts_are_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -97,6 +97,12 @@ struct api_version {
     uint8_t withheld_sale[CT_UUID_BYTES];
 };
 
+/* A firearm that an answer shows without identifying it. */
+struct api_told {
+    uint8_t firearm[CT_UUID_BYTES];
+    uint32_t times; /* readings that tell of its code: see budget_shown_often() */
+};
+
 /* One request on its way. Strings point into the message it came with. */
 struct api_request {
     enum api_operation operation;
@@ -129,6 +135,10 @@ struct api_request {
     const char *state;      /* of a trace's answer, a constant; NULL: none was made */
     int candidates;         /* for the log's header; -1: not a trace */
     int disclosed;          /* purchasers */
+    struct api_told *told;  /* owned */
+    size_t told_count;
+    uint32_t guns;      /* that an answer speaks of; 0: none was made, or of one */
+    uint32_t unmatched; /* of them, those that nothing registered fits */
     const char *case_number;
     const char *purpose;
 

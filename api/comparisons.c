@@ -270,6 +270,15 @@ static bool write_answer(const struct api_context *context, struct api_request *
     json_t *touched = json_pack("{s:s, s:s}", "comparison", id, "firearm", firearm);
     request->touched = touched == NULL ? NULL : ct_json_text(touched);
     json_decref(touched);
+    /* Whether it fits or not tells of the code what a candidate that is shown, or is not, does. */
+    request->told = enough ? calloc(1, sizeof *request->told) : NULL;
+    if (enough && request->told == NULL)
+        return false;
+    if (enough) {
+        memcpy(request->told->firearm, comparison->firearm, CT_UUID_BYTES);
+        request->told->times = 1;
+        request->told_count = 1;
+    }
     /* For budgets a reading that does not fit is a guess that failed, as in a trace. */
     request->state = ratio < 1.0 && enough ? "no_match" : comparison->state;
     return comparison->recorded != NULL && request->touched != NULL;

@@ -16,6 +16,7 @@ static void forget_outcome(struct api_request *request)
     json_decref(request->input);
     free(request->recorded);
     free(request->version.withheld);
+    free(request->told);
     request->answer = NULL;
     request->asked = NULL;
     request->touched = NULL;
@@ -30,6 +31,10 @@ static void forget_outcome(struct api_request *request)
     request->state = NULL;
     request->retry_after_s = 0;
     request->disclosed = 0;
+    request->told = NULL;
+    request->told_count = 0;
+    request->guns = 0;
+    request->unmatched = 0;
     request->seal_broken = false;
     request->attachment[0] = '\0';
     request->replay = (struct api_replay){0};

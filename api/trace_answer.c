@@ -150,8 +150,10 @@ static bool compare_mark(const struct shown *shown, unsigned number,
     return best >= 0;
 }
 
-static void write_agreements(struct ct_buf *out, const struct shown *shown)
+/* Returns how many marks tell of the code that they are not, or not only. */
+static uint32_t write_agreements(struct ct_buf *out, const struct shown *shown)
 {
+    uint32_t telling = 0;
     const struct api_specimens *specimens = &shown->trace->specimens;
     ct_json_write_open(out, "agreements", '[');
     for (unsigned i = 0; i < specimens->mark_count; i++) {
@@ -165,8 +167,10 @@ static void write_agreements(struct ct_buf *out, const struct shown *shown)
         ct_json_write_int(out, "mark", specimens->mark[i].number);
         ct_json_write_text(out, "agreement", known ? agreement : NULL);
         ct_json_write_close(out, '}');
+        telling += known && strpbrk(agreement, "x~") != NULL;
     }
     ct_json_write_close(out, ']');
+    return telling;
 }
 
 /* specimen, mark: -1 if it is not about one. */
@@ -388,11 +392,37 @@ static void write_purchaser(struct ct_buf *out, const struct api_trace_row *at,
     trace->purchaser_end = out->length;
 }
 
+/* What is shown of a firearm that is not identified tells whether a reading fits its code: the
+ * whole of a trace once, and each mark of which a position is compared and does not simply agree.
+ */
+static void note_told(struct ct_buf *out, const struct shown *shown, struct api_request *request,
+                      uint32_t telling)
+{
+    const struct api_trace_row *at = &shown->firearm->at;
+    const struct microstamp_group *first = &shown->found->group[shown->found->main_group];
+    /* What the answer identifies, with its code, may come last among another gun's candidates. */
+    if (first->ranking.state == MICROSTAMP_IDENTIFIED && !shown->after_answer &&
+        first->ranked[0].candidate == shown->ranked->candidate)
+        return;
+    if (shown->identified)
+        return;
+    if (request->told == NULL)
+        request->told = calloc(MICROSTAMP_SHOWN_MAX, sizeof *request->told);
+    if (request->told == NULL) {
+        out->failed = true;
+        return;
+    }
+    struct api_told *told = &request->told[request->told_count++];
+    memcpy(told->firearm, store_get_uuid(at->result, at->row, TRACE_FIREARM), CT_UUID_BYTES);
+    told->times = telling == 0 ? 1 : telling;
+}
+
 static void write_candidate(struct ct_buf *out, const struct shown *shown,
                             struct api_request *request)
 {
     const struct api_trace_row *at = &shown->firearm->at;
     bool of_main_group = shown->group_number == shown->found->main_group;
+    uint32_t telling = 0;
     ct_json_write_open(out, NULL, '{');
     ct_json_write_int(out, "rank", (int64_t)shown->rank + 1);
     ct_json_write_real(out, "posterior", shown->ranked->posterior);
@@ -401,7 +431,8 @@ static void write_candidate(struct ct_buf *out, const struct shown *shown,
     write_firearm(out, at);
     write_mark(out, shown);
     if (shown->trace->specimens.mark_count > 1)
-        write_agreements(out, shown);
+        telling = write_agreements(out, shown);
+    note_told(out, shown, request, telling);
     write_list(out, "custody", at, TRACE_CUSTODY, shown->identified);
     write_list(out, "later_holders", at, TRACE_LATER_HOLDERS, shown->identified);
     ct_json_write_open(out, "flags", '[');
@@ -625,6 +656,9 @@ enum ct_status api_trace_answer(const struct api_context *context, struct api_re
     struct api_trace *trace = request->own;
     trace->state = microstamp_state_name(found->group[found->main_group].ranking.state);
     request->state = trace->state;
+    request->guns = (uint32_t)found->group_count;
+    for (size_t i = 0; i < found->group_count; i++)
+        request->unmatched += found->group[i].ranking.state == MICROSTAMP_NO_MATCH;
     request->recorded = answer_text(context, request, found);
     request->touched = touched_text(request, found);
     memcpy(request->resource, trace->id, CT_UUID_BYTES);

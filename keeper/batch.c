@@ -389,9 +389,17 @@ static void settle_budgets(struct batch *batch, int64_t first)
         struct ticket *ticket = batch->logged[i];
         const struct api_request *request = &ticket->request;
         int64_t entry = first < 0 ? -1 : first + (int64_t)i;
-        struct budget_use use = {
-            request->state,  request->candidates, request->unread, entry, entry, 1,
-            request->touched};
+        struct budget_use use = {.state = request->state,
+                                 .candidates = request->candidates,
+                                 .unread = request->unread,
+                                 .first_entry = entry,
+                                 .last_entry = entry,
+                                 .times = 1,
+                                 .guns = request->guns,
+                                 .unmatched = request->unmatched,
+                                 .touched = request->touched,
+                                 .told = request->told,
+                                 .told_count = request->told_count};
         if (ticket->budget_day == 0 || request->error != API_ERROR_NONE)
             continue;
         budget_settle(budget, &request->identity, ticket->budget_day, &use, ct_now_ms());

@@ -42,10 +42,11 @@ void budget_free(struct budget *budget)
     (void)pthread_mutex_destroy(&budget->mutex);
 }
 
-unsigned budget_cost(const char *state, int candidates)
+/* What found nothing costs as much: its guess was tried. */
+unsigned budget_cost(int candidates, uint32_t guns)
 {
-    (void)state; /* what found nothing costs as much: its guess was tried */
-    return candidates <= 1 ? 1 : 1 + ((unsigned)candidates - 1 + 4) / 5;
+    unsigned cost = guns <= 1 ? 1 : guns;
+    return candidates <= 1 ? cost : cost + ((unsigned)candidates - 1 + 4) / 5;
 }
 
 /* ---- rows; the mutex is held ------------------------------------------------------------------
@@ -202,10 +203,26 @@ static void count_firearms(struct budget *budget, struct budget_row *row, const 
 static void count_shown(struct budget *budget, const struct party *party,
                         const struct budget_use *use)
 {
-    int64_t first = -1;
-    if (use->touched != NULL && use->state != NULL && strcmp(use->state, "candidates") == 0)
-        (void)repeats_note(&budget->shown, party->organization, use->touched, use->first_entry,
-                           &first);
+    for (size_t i = 0; i < use->told_count; i++)
+        repeats_add(&budget->shown, party->organization, use->told[i].firearm, use->told[i].times,
+                    use->first_entry);
+}
+
+static bool is_state(const struct budget_use *use, const char *state)
+{
+    return use->state != NULL && strcmp(use->state, state) == 0;
+}
+
+static uint32_t unmatched_of(const struct budget_use *use)
+{
+    return use->guns > 1 ? use->unmatched : is_state(use, "no_match");
+}
+
+/* An answer that identifies one firearm may speak of others beside it. */
+static uint32_t unidentified_of(const struct budget_use *use)
+{
+    int identified = is_state(use, "identified");
+    return use->candidates > identified ? (uint32_t)(use->candidates - identified) : 0;
 }
 
 static bool book(struct budget *budget, const uint8_t account[CT_UUID_BYTES],
@@ -213,18 +230,15 @@ static bool book(struct budget *budget, const uint8_t account[CT_UUID_BYTES],
 {
     const struct party party = {account, organization, false};
     const struct party agency = {account, organization, true};
-    uint32_t cost = budget_cost(use->state, use->candidates) * use->times;
+    uint32_t cost = budget_cost(use->candidates, use->guns) * use->times;
     struct budget_row *row = row_of(budget, account);
     if (row == NULL)
         return false;
     count_up(budget, row, &party, BUDGET_SPENT, cost, use);
-    if (use->state != NULL && strcmp(use->state, "no_match") == 0)
-        count_up(budget, row, &party, BUDGET_NO_MATCH, use->times, use);
+    count_up(budget, row, &party, BUDGET_NO_MATCH, unmatched_of(use) * use->times, use);
     if (use->unread >= WILDCARDS_UNREAD)
         count_up(budget, row, &party, BUDGET_WILDCARDS, use->times, use);
-    if (use->state != NULL && strcmp(use->state, "candidates") == 0 && use->candidates > 0)
-        count_up(budget, row, &party, BUDGET_CANDIDATES, (uint32_t)use->candidates * use->times,
-                 use);
+    count_up(budget, row, &party, BUDGET_CANDIDATES, unidentified_of(use) * use->times, use);
     count_firearms(budget, row, &party, use);
     count_shown(budget, &party, use);
     row = row_of(budget, organization);

@@ -15,12 +15,12 @@
 struct budget_limits {
     unsigned account;  /* units that one account may spend on a day */
     unsigned agency;   /* units that all accounts of an agency may spend together */
-    unsigned no_match; /* traces of one account with state no_match on a day */
+    unsigned no_match; /* guns with state no_match in traces of one account on a day */
 };
 
 enum budget_counter {
     BUDGET_SPENT,
-    BUDGET_NO_MATCH,   /* traces that found nothing */
+    BUDGET_NO_MATCH,   /* traces that found nothing; one of several guns counts for each */
     BUDGET_WILDCARDS,  /* traces with a mark of which two or more characters were not read */
     BUDGET_CANDIDATES, /* firearms shown as candidates that were not identified */
     BUDGET_COUNTERS,
@@ -75,14 +75,20 @@ struct budget_use {
     int64_t first_entry;
     int64_t last_entry;
     uint32_t times;      /* so many traces alike; 1 but when loading */
+    uint32_t guns;       /* that the answer speaks of; 0: one, as when loading */
+    uint32_t unmatched;  /* of several guns, those that nothing registered fits */
     const char *touched; /* what the log says was touched, with its firearms; NULL when loading */
+    const struct api_told
+        *told; /* firearms that were shown and not identified; none when loading */
+    size_t told_count;
 };
 
 void budget_init(struct budget *budget, const struct budget_limits *limits);
 void budget_free(struct budget *budget);
 
-/* Units that a trace costs: 1, and 1 more for each 5 candidates, or part of 5, beyond the first. */
-unsigned budget_cost(const char *state, int candidates);
+/* Units that a trace costs: 1, 1 more for each 5 candidates, or part of 5, beyond the first, and 1
+ * more for each gun beyond the first that its answer speaks of: each may be a guess. */
+unsigned budget_cost(int candidates, uint32_t guns);
 
 /* Before a trace is carried out: puts one unit aside, so that what runs at once never comes to more
  * answers than there are units; what candidates cost beyond it is added when it is settled.
@@ -95,8 +101,9 @@ bool budget_reserve(struct budget *budget, struct api_request *request, int64_t 
 void budget_settle(struct budget *budget, const struct api_identity *identity, int64_t day,
                    const struct budget_use *use, int64_t now_ms);
 
-/* Whether a firearm was shown to the agency today as a candidate so often that a reading which
- * identifies it may be made of those answers. */
+/* Whether a firearm was shown to the agency today as a candidate, or compared, so often that a
+ * reading which identifies it may be made of those answers. An answer counts once, and one that
+ * says of several marks what of them does not agree, once for each of them. */
 bool budget_shown_often(struct budget *budget, const uint8_t organization[CT_UUID_BYTES],
                         const uint8_t firearm[CT_UUID_BYTES]);
 

@@ -34,13 +34,29 @@ static struct repeats_entry *place_of(struct repeats *repeats, uint64_t key)
     return least;
 }
 
+static bool has_entries(struct repeats *repeats)
+{
+    if (repeats->entries == NULL)
+        repeats->entries = calloc((size_t)BUCKETS * WAYS, sizeof *repeats->entries);
+    return repeats->entries != NULL;
+}
+
+void repeats_add(struct repeats *repeats, const uint8_t whom[CT_UUID_BYTES],
+                 const uint8_t firearm[CT_UUID_BYTES], uint32_t times, int64_t entry)
+{
+    if (!has_entries(repeats))
+        return;
+    struct repeats_entry *place = place_of(repeats, key_of(whom, firearm));
+    if (place->count == 0)
+        place->first_entry = entry;
+    place->count += times;
+}
+
 uint32_t repeats_note(struct repeats *repeats, const uint8_t whom[CT_UUID_BYTES],
                       const char *touched, int64_t entry, int64_t *ret_first)
 {
     uint32_t most = 0;
-    if (repeats->entries == NULL)
-        repeats->entries = calloc((size_t)BUCKETS * WAYS, sizeof *repeats->entries);
-    if (repeats->entries == NULL)
+    if (!has_entries(repeats))
         return 0;
     for (const char *at = touched; (at = strstr(at, PREFIX)) != NULL;) {
         uint8_t firearm[8];

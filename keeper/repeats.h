@@ -18,6 +18,10 @@ struct repeats {
     struct repeats_entry *entries; /* NULL until the first is noted */
 };
 
+/* Counts one firearm so many times. entry: of the log. Out of memory: it is not counted. */
+void repeats_add(struct repeats *repeats, const uint8_t whom[CT_UUID_BYTES],
+                 const uint8_t firearm[CT_UUID_BYTES], uint32_t times, int64_t entry);
+
 /* Counts the firearms named in touched, what the log's subject says was touched. Returns the
  * highest count that one of them has by now, 0 if none, and the log's entry that was its first.
  * Out of memory: 0. */

@@ -9,6 +9,7 @@ import pytest
 
 from client import ANY
 from instance import wait_for
+from readings import random_code
 
 ALPHABET = "0123456789ACDEFGHJKMNPRTUVWXY"
 WEIGHTS = [pow(2, i, 29) for i in range(8)]
@@ -193,3 +194,78 @@ def test_the_log_says_what_he_did(attacker, auditor, sold):
     assert attacker.purchasers, "who asks with a code gets its purchaser, and the log says that he did"
     entry = auditor.get(f"/v1/log/entries/{trace['receipt']['entry']}")
     assert '"disclosed":1' in entry["header"] and attacker.client.account["id"] in entry["header"]
+
+
+# ---- many questions in one trace ---------------------------------------------------------------------
+
+def casings(question, readings, **more):
+    """A casing for each reading, all of exhibits that he makes up."""
+    return {**question, "specimens": [{**question["specimens"][0], "exhibit": f"E-{n}", **more,
+                                       "marks": [{"placement": "firing_pin", "reading": r} for r in pair]}
+                                      for n, pair in enumerate(zip(readings[::2], readings[1::2]))]}
+
+
+def test_all_questions_at_once(attacker, sold):
+    """He knows four characters, and asks for every half of the alphabet in one trace, of casings that he says are of
+    one gun: which of them agree with the firearm that is shown spells one more. It counts as what it is."""
+    code = sold[0].code
+    halves = ["".join(c for n, c in enumerate(ALPHABET) if (n >> bit & 1) == value) for bit in range(5) for value in (0, 1)]
+    readings = [code[:4] + "????", *(f"????[{half}]???" for half in halves), "????????"]
+    trace = attacker.client.post("/v1/traces", casings(attacker.registry.trace(code), readings, nibin_hit="H-1"))
+    assert trace["state"] == "candidates"
+    shown = next(c for c in trace["candidates"] if c["firearm"]["id"] == sold[0].id)
+    told = [a["agreement"][4] for a in shown["agreements"][1:11]]
+    assert all(said == "~" for half, said in zip(halves, told) if code[4] in half), told
+    whole = attacker.ask(code)
+    assert whole["state"] == "identified" and whole["after_answer"] is True
+    assert attacker.purchasers == []
+
+
+def test_worn_casings_in_one_trace(attacker, sold):
+    """Casings of one gun of which what was read is right tell no more than one casing does."""
+    code = sold[0].code
+    worn = [code[:3] + "?????", code[:4] + "????", "?" + code[1:4] + "????", code[:2] + "??????"]
+    trace = attacker.client.post("/v1/traces", casings(attacker.registry.trace(code), worn))
+    assert trace["state"] == "candidates" and sold[0].id in [c["firearm"]["id"] for c in trace["candidates"]]
+    assert attacker.ask(code)["after_answer"] is False and len(attacker.purchasers) == 1
+
+
+def test_beside_another_gun(attacker, sold):
+    """The answer speaks first of a gun that he has; what is told beside it of the other one counts as well."""
+    his, code = sold[1].code, sold[0].code
+    for number in range(3):
+        question = attacker.registry.trace(his)
+        trace = attacker.client.post("/v1/traces", casings(question, [his, his, code[:4] + "????", code[:4] + "????"]))
+        assert trace["state"] == "identified" and [g["state"] for g in trace["groups"]] == ["identified", "candidates"]
+    whole = attacker.ask(code)
+    assert whole["state"] == "identified" and whole["after_answer"] is True
+    assert attacker.purchasers == []
+    # His own is identified as before.
+    assert attacker.ask(his)["after_answer"] is False
+
+
+def test_guesses_side_by_side(attacker, auditor, sold):
+    """Sixteen casings with a calculated word each are sixteen guesses."""
+    tried = 0
+    for number in range(8):
+        guesses = [random_code() for _ in range(16)]
+        question = attacker.registry.trace(guesses[0])
+        specimens = [{**question["specimens"][0], "exhibit": f"E-{n}", "marks": [{"placement": "firing_pin", "reading": g}]}
+                     for n, g in enumerate(guesses)]
+        reply = attacker.client.call("POST", "/v1/traces", {**question, "specimens": specimens}, expect=ANY)
+        if reply.status == 429:
+            break
+        assert reply.status == 201 and len(reply["groups"]) > 10
+        tried += 1
+    assert tried <= 5, "16 guesses count as one"
+    assert found(auditor, attacker.client.account, "no_match")[0]["count"] >= 20
+
+
+def test_comparisons_tell_as_much(attacker, sold):
+    """Comparisons with a firearm that he has seen tell its code bit by bit, too."""
+    code = sold[0].code
+    for length in (4, 5, 6):
+        asked = {**attacker.registry.trace(code[:length] + "?" * (8 - length)), "firearm": {"id": sold[0].id}}
+        del asked["urgency"]
+        assert attacker.client.post("/v1/comparisons", asked)["state"] == "supports"
+    assert attacker.ask(code)["after_answer"] is True and attacker.purchasers == []

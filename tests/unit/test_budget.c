@@ -13,7 +13,12 @@
 
 static struct budget_use use_of(const char *state, int candidates, int unread, int64_t entry)
 {
-    return (struct budget_use){state, candidates, unread, entry, entry, 1, NULL};
+    return (struct budget_use){.state = state,
+                               .candidates = candidates,
+                               .unread = unread,
+                               .first_entry = entry,
+                               .last_entry = entry,
+                               .times = 1};
 }
 
 static void identify(struct api_request *request, uint8_t account, uint8_t organization)
@@ -41,10 +46,12 @@ static void test_cost(void **state)
     (void)state;
     static const struct {
         int candidates;
+        uint32_t guns;
         unsigned cost;
-    } rows[] = {{-1, 1}, {0, 1}, {1, 1}, {2, 2}, {6, 2}, {7, 3}, {11, 3}, {50, 11}};
+    } rows[] = {{-1, 0, 1}, {0, 1, 1},   {1, 1, 1}, {2, 1, 2}, {6, 1, 2},  {7, 1, 3},
+                {11, 1, 3}, {50, 1, 11}, {0, 2, 2}, {2, 2, 3}, {0, 16, 16}};
     for (size_t i = 0; i < CT_ARRAY_LENGTH(rows); i++)
-        assert_int_equal(budget_cost("candidates", rows[i].candidates), rows[i].cost);
+        assert_int_equal(budget_cost(rows[i].candidates, rows[i].guns), rows[i].cost);
 }
 
 static void test_limits(void **state)
@@ -140,7 +147,7 @@ static void test_loaded(void **state)
     struct budget budget;
     struct api_request request;
     size_t count;
-    struct budget_use uses = {"no_match", 0, 0, 7, 90, 25, NULL};
+    struct budget_use uses = {.state = "no_match", .first_entry = 7, .last_entry = 90, .times = 25};
     identify(&request, 1, 200);
     budget_init(&budget, &(struct budget_limits){.account = 30, .no_match = 50});
     budget_begin(&budget, 10);
@@ -186,6 +193,58 @@ static void test_one_firearm(void **state)
     budget_free(&budget);
 }
 
+/* What one answer tells of a firearm counts for its agency, and not for another. */
+static void test_told(void **state)
+{
+    (void)state;
+    struct budget budget;
+    struct api_request request;
+    struct api_told told[2] = {{.times = 1}, {.times = 3}};
+    struct budget_use use = use_of("candidates", 2, 0, 10);
+    const uint8_t other[CT_UUID_BYTES] = {1};
+    memset(told[0].firearm, 0xa0, CT_UUID_BYTES);
+    memset(told[1].firearm, 0xb0, CT_UUID_BYTES);
+    use.told = told;
+    use.told_count = 2;
+    budget_init(&budget, &(struct budget_limits){0});
+    assert_true(spend(&budget, 7, NOON(10), use));
+    identify(&request, 7, 200);
+    const uint8_t *agency = request.identity.organization;
+    assert_false(budget_shown_often(&budget, agency, told[0].firearm));
+    assert_true(budget_shown_often(&budget, agency, told[1].firearm));
+    assert_false(budget_shown_often(&budget, other, told[1].firearm));
+    assert_true(spend(&budget, 8, NOON(10), use));
+    assert_true(spend(&budget, 9, NOON(10), use));
+    assert_true(budget_shown_often(&budget, agency, told[0].firearm));
+    budget_free(&budget);
+}
+
+/* One answer of several guns is as many guesses. */
+static void test_several_guns(void **state)
+{
+    (void)state;
+    struct budget budget;
+    size_t count;
+    struct budget_use use = use_of("identified", 3, 0, 10);
+    use.guns = 12;
+    use.unmatched = 10;
+    budget_init(&budget, &(struct budget_limits){.account = 30, .no_match = 25});
+    assert_true(spend(&budget, 7, NOON(10), use)); /* 13 units */
+    assert_true(spend(&budget, 7, NOON(10), use));
+    struct budget_finding *findings = budget_findings_take(&budget, &count);
+    assert_int_equal(count_findings(findings, count, "no_match"), 1);
+    assert_int_equal(count, 1);
+    free(findings);
+    assert_true(spend(&budget, 7, NOON(10), use));
+    assert_false(spend(&budget, 7, NOON(10), use));
+    findings = budget_findings_take(&budget, &count);
+    assert_int_equal(count_findings(findings, count, "no_match_limit"), 1);
+    assert_int_equal(count_findings(findings, count, "budget_spent"), 1);
+    assert_int_equal(count, 2);
+    free(findings);
+    budget_free(&budget);
+}
+
 /* More accounts than the first table holds. */
 static void test_many(void **state)
 {
@@ -213,6 +272,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cost),        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_told),        cmocka_unit_test(test_several_guns),
         cmocka_unit_test(test_reserved),    cmocka_unit_test(test_findings),
         cmocka_unit_test(test_loaded),      cmocka_unit_test(test_many),
         cmocka_unit_test(test_one_firearm),

@@ -89,6 +89,19 @@ static void add_value(crypto_generichash_state *state, const json_t *value, unsi
     }
 }
 
+/* No character of it is likelier than it would be in a choice that counts as not read. */
+static bool is_unread(const json_t *position)
+{
+    const char *name;
+    json_t *weight;
+    double most = 0;
+    json_object_foreach((json_t *)position, name, weight)
+    {
+        most = json_number_value(weight) > most ? json_number_value(weight) : most;
+    }
+    return most * (CHOICE_READ + 1) <= 1.0;
+}
+
 /* Positions of a mark that say nothing, or next to nothing: a choice of many is a way to try. */
 static int unread_of(const json_t *mark)
 {
@@ -103,8 +116,7 @@ static int unread_of(const json_t *mark)
     }
     json_array_foreach(json_object_get(mark, "positions"), index, position)
     {
-        size_t choice = json_object_size(position);
-        unread += choice == 0 || choice > CHOICE_READ;
+        unread += is_unread(position);
     }
     return unread;
 }

@@ -188,6 +188,9 @@ def test_a_restart_neither_goes_back_nor_ahead(loaded, log, reader):
     os.kill(instance.keeper_pid, signal.SIGKILL)
     wait_for(lambda: instance.readiness()[0] != 200, 10, "the keeper gone")
     instance.wait_ready()
+    # The lists are filled after it was looked whether something is to be published.
+    wait_for(lambda: instance.psql("SELECT complete_to >= size FROM registry.fill_state, registry.log_head WHERE name = 'log_search'") == "t",
+             30, "lists that are complete")
     assert log.need("checkpoint").decode() == note
     assert log.need(tiles.tile_path(0, size // 256, size % 256)) == shown
     assert len(log.need(tiles.tile_path(0, 273, 112))) == 112 * 32 or size // 256 > 273
@@ -242,6 +245,23 @@ def test_a_flood_waits_by_itself(loaded, reader):
     assert all(reply.status in (200, 503) for reply in replies)
     assert slowest < 1, "one lock wait of the tiles' thread would be two seconds"
     wait_for(lambda: reader.get("/log/tile/1/000", expect=ANY).status == 200, 10, "tiles again")
+
+
+def test_its_connection_changes_nothing(loaded, reader):
+    """Whatever a function that it calls might do: the session itself is read-only."""
+    restart(loaded, SIZES)
+    definition = loaded.instance.psql("SELECT pg_get_functiondef('api.log_leaves(bigint, integer)'::regprocedure)")
+    body = "BEGIN INSERT INTO registry.written VALUES (first); RETURN; END"
+    loaded.instance.psql("CREATE TABLE registry.written (first bigint); GRANT INSERT ON registry.written TO casetrace_registry; "
+                         "CREATE OR REPLACE FUNCTION api.log_leaves(first bigint, count integer) RETURNS TABLE (idx bigint, header bytea, "
+                         "header_salt bytea, d_subject bytea) LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp "
+                         f"AS $${body}$$")
+    try:
+        reader.get("/log/tile/entries/100", expect="database_unavailable")
+        assert loaded.instance.psql("SELECT count(*) FROM registry.written") == "0"
+    finally:
+        loaded.instance.psql(definition)
+    wait_for(lambda: reader.get("/log/tile/entries/100", expect=ANY).status == 200, 10, "bundles again")
 
 
 # ---- closed ------------------------------------------------------------------------------------------

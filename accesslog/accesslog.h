@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The access log as a data structure: Merkle tree, batches, proofs, entry commitments, signed
- * notes, checkpoints, receipts, tiles and witness requests. Bytes in, bytes out: no files, no
- * network, no database. Storage is reached only through struct accesslog_storage.
+ * notes, checkpoints, receipts, tiles, witness requests and policies. Bytes in, bytes out: no
+ * files, no network, no database. Storage is reached only through struct accesslog_storage.
  *
  * Threads: there is no shared state that changes after first use. Every function may run in any
  * number of threads at once, as long as no two of them write the same object.
@@ -444,5 +444,52 @@ accesslog_witness_parse(const char *body, size_t length,
 /* Parses the body of a 409 answer: the size that the witness holds. Errors: ACCESSLOG_MALFORMED. */
 ACCESSLOG_MUST_CHECK enum accesslog_status
 accesslog_witness_conflict_parse(const char *body, size_t length, uint64_t *ret_size);
+
+/* ---- policies ---- */
+
+#define ACCESSLOG_POLICY_LOGS_MAX 32u
+#define ACCESSLOG_POLICY_WITNESSES_MAX 32u
+#define ACCESSLOG_POLICY_GROUPS_MAX 32u
+#define ACCESSLOG_POLICY_URL_MAX 1023u
+#define ACCESSLOG_POLICY_BYTES_MAX 65536u
+
+struct accesslog_policy_log {
+    struct accesslog_verifier key;          /* its name is the log's origin */
+    char url[ACCESSLOG_POLICY_URL_MAX + 1]; /* as written; "" if none */
+};
+
+struct accesslog_policy_witness {
+    char name[ACCESSLOG_NAME_MAX + 1]; /* in this policy; any bytes but blanks */
+    struct accesslog_verifier key;
+    char url[ACCESSLOG_POLICY_URL_MAX + 1];
+};
+
+struct accesslog_policy_group {
+    char name[ACCESSLOG_NAME_MAX + 1];
+    unsigned threshold;
+    uint64_t members; /* bits: witness i at i, group i at ACCESSLOG_POLICY_WITNESSES_MAX + i */
+};
+
+/* A policy (C2SP tlog-policy). About 90 KiB, so the caller keeps it on the heap. */
+struct accesslog_policy {
+    struct accesslog_policy_log logs[ACCESSLOG_POLICY_LOGS_MAX];
+    size_t log_count;
+    struct accesslog_policy_witness witnesses[ACCESSLOG_POLICY_WITNESSES_MAX];
+    size_t witness_count;
+    struct accesslog_policy_group groups[ACCESSLOG_POLICY_GROUPS_MAX];
+    size_t group_count;
+    uint64_t quorum; /* the bit of a witness or group; 0: none is needed */
+};
+
+/* Parses a policy file.
+ * ret_policy: of no use on failure. ret_line: where it failed, from 1; 0: the file as a whole.
+ * ret_reason: why, a constant text.
+ * Errors: ACCESSLOG_MALFORMED, ACCESSLOG_TOO_LARGE. */
+ACCESSLOG_MUST_CHECK enum accesslog_status
+accesslog_policy_parse(const char *text, size_t length, struct accesslog_policy *ret_policy,
+                       unsigned *ret_line, const char **ret_reason);
+
+/* Whether these witnesses (bit i: witness i) make a quorum. */
+bool accesslog_policy_reached(const struct accesslog_policy *policy, uint32_t witnesses);
 
 #endif

@@ -2,7 +2,7 @@
 if HAVE_CMOCKA
 accesslog_tests = tests/unit/test_accesslog_tree tests/unit/test_accesslog_proof \
   tests/unit/test_accesslog_note tests/unit/test_accesslog_receipt \
-  tests/unit/test_accesslog_tile tests/unit/test_accesslog_verify
+  tests/unit/test_accesslog_tile tests/unit/test_accesslog_verify tests/unit/test_accesslog_policy
 check_PROGRAMS += $(accesslog_tests)
 TESTS += $(accesslog_tests)
 accesslog_test_common = tests/unit/test_accesslog_support.c tests/unit/test_accesslog_support.h
@@ -18,6 +18,8 @@ tests_unit_test_accesslog_receipt_SOURCES = tests/unit/test_accesslog_receipt.c 
 tests_unit_test_accesslog_receipt_LDADD = $(accesslog_test_libs)
 tests_unit_test_accesslog_tile_SOURCES = tests/unit/test_accesslog_tile.c $(accesslog_test_common)
 tests_unit_test_accesslog_tile_LDADD = $(accesslog_test_libs)
+tests_unit_test_accesslog_policy_SOURCES = tests/unit/test_accesslog_policy.c
+tests_unit_test_accesslog_policy_LDADD = $(accesslog_test_libs)
 tests_unit_test_accesslog_verify_SOURCES = tests/unit/test_accesslog_verify.c \
   tests/unit/test_accesslog_support.h cli/log_verify.c cli/log_verify_database.c \
   cli/log_verify_header.c cli/log_verify_receipt.c cli/log_verify_rows.c cli/files.c cli/print.c

@@ -385,7 +385,7 @@ enum ct_status chain_release(struct chain *chain, uint64_t size, const struct ac
             chain->anchor_slot ^= 1u;
             chain->released_size = size;
             chain->released_root = *root;
-            memcpy(chain->released_note, ret_note, CHAIN_NOTE_ROOM);
+            memcpy(chain->released_note, ret_note, strlen(ret_note) + 1);
         }
     }
     (void)pthread_mutex_unlock(&chain->release_mutex);
@@ -396,7 +396,7 @@ uint64_t chain_released(struct chain *chain, char ret_note[CHAIN_NOTE_ROOM])
 {
     (void)pthread_mutex_lock(&chain->release_mutex);
     uint64_t size = chain->released_note[0] == '\0' ? 0 : chain->released_size;
-    memcpy(ret_note, chain->released_note, CHAIN_NOTE_ROOM);
+    memcpy(ret_note, chain->released_note, strlen(chain->released_note) + 1);
     (void)pthread_mutex_unlock(&chain->release_mutex);
     return size;
 }

@@ -12,7 +12,8 @@
 #include <pthread.h>
 
 #define CHAIN_WRITER_TEXT 128
-#define CHAIN_NOTE_ROOM 2048 /* a checkpoint with the lines of two own keys */
+/* A checkpoint with the lines of two own keys and of as many witnesses as a policy names. */
+#define CHAIN_NOTE_ROOM (2048 + ACCESSLOG_POLICY_WITNESSES_MAX * ACCESSLOG_SIGNATURE_LINE_MAX)
 
 /* One entry before it is appended. Bytes are the caller's. */
 struct chain_entry {

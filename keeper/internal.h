@@ -14,6 +14,7 @@
 #include "keeper/strangers.h"
 #include "keeper/ticket.h"
 #include "keeper/tiles.h"
+#include "keeper/witness.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -56,7 +57,7 @@ struct keeper_stats {
 struct keeper_view {
     pthread_mutex_t mutex;
     struct published published;
-    /* The newest checkpoint with the signatures of as many witnesses as are asked for; size 0 if
+    /* The newest checkpoint that a quorum of witnesses has cosigned, with their lines; size 0 if
      * there is none. */
     uint64_t cosigned_size;
     char cosigned_note[CHAIN_NOTE_ROOM];
@@ -108,6 +109,7 @@ struct keeper {
     struct keeper_view view;
     struct strangers strangers;
     struct budget budget;
+    struct witnesses witnesses;
     struct lane lanes[KEEPER_LANES];
     struct tiles tiles;
     pthread_t worker;

@@ -39,6 +39,8 @@ static enum ct_status make(struct keeper *keeper, const struct keeper_options *o
         status = scheduler_init(&keeper->scheduler, options->queue_count);
     if (status == CT_OK)
         status = chain_init(&keeper->chain, keeper->keyring, options->name, options->anchor, err);
+    if (status == CT_OK)
+        status = witness_init(keeper, options, err);
     return status;
 }
 
@@ -68,6 +70,8 @@ static enum ct_status start_threads(struct keeper *keeper, const struct keeper_o
     if (!keeper->worker_runs)
         return CT_NO_MEMORY;
     enum ct_status status = tiles_start(keeper, options->tile_queue, options->tile_cache_bytes);
+    if (status == CT_OK)
+        status = witness_start(keeper);
     return status == CT_OK ? link_start(keeper) : status;
 }
 
@@ -151,11 +155,13 @@ void keeper_stop(struct keeper *keeper)
         (void)pthread_join(keeper->worker, NULL);
     }
     tiles_stop(keeper);
+    witness_stop(keeper);
     link_stop(keeper);
     tiles_free(keeper);
     for (unsigned i = 0; i < KEEPER_LANES; i++)
         free(keeper->lanes[i].batch);
     scheduler_free(&keeper->scheduler);
+    witness_free(keeper);
     chain_free(&keeper->chain);
     knowledge_free(&keeper->knowledge);
     auth_keyring_free(keeper->keyring);

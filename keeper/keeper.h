@@ -25,21 +25,33 @@ struct keeper_options {
     bool log_public;               /* checkpoint and tiles are for everybody */
     unsigned tile_queue;           /* requests for tiles that wait, at most */
     size_t tile_cache_bytes;       /* of tiles kept in memory */
+    const char *policy;            /* path of the policy that names the witnesses; "": none */
+    unsigned witness_interval_s;   /* from one round of asking them to the next */
+    unsigned witness_alert_s;      /* without a quorum, until there is an alert */
+    unsigned witness_stop_s;       /* without a quorum, until requests are refused, */
+    bool witness_required;         /* if it is required */
     bool shared_user;              /* front and keeper run as one user: /readyz says so */
 };
 
 /* Opens the keyring, connects and starts the threads. A database that does not answer is not an
  * error: requests get 503 until it does. Copies what it needs of options.
  * Owner:  *ret is the caller's, keeper_stop().
- * Errors: CT_CRYPTO or CT_IO (keyring), CT_REFUSED (another keeper has the anchor), CT_STALE
- * (schema not current, or the log's head does not extend the anchor): err->text says what to do.
- *         Must not be started then. */
+ * Errors: CT_CRYPTO or CT_IO (keyring), CT_BAD_INPUT or CT_IO (policy), CT_REFUSED (another keeper
+ * has the anchor), CT_STALE (schema not current, or the log's head does not extend the anchor):
+ * err->text says what to do. Must not be started then. */
 enum ct_status keeper_start(const struct keeper_options *options, struct keeper **ret,
                             struct ct_error *err) CT_MUST_CHECK;
 
 /* Uses fd as the link to the front from now on and closes the one before; what was asked on that
  * one is not answered. Takes fd. Threads: one at a time. */
 void keeper_link(struct keeper *keeper, int fd_take, const uint8_t boot[MESSAGE_BOOT_BYTES]);
+
+/* Uses fd as the link to the courier from now on and closes the one before. Takes fd. */
+void keeper_link_courier(struct keeper *keeper, int fd_take);
+
+/* Reads a policy file and checks whether the witnesses in it can be asked.
+ * Errors: CT_BAD_INPUT, CT_IO, CT_NO_MEMORY; err->text has file, line and reason. */
+enum ct_status keeper_check_policy(const char *path, struct ct_error *err) CT_MUST_CHECK;
 
 /* A descriptor that becomes readable when the keeper must end by itself (log forked, taken over by
  * another writer, schema changed). keeper_exit_reason() says why. */

@@ -18,6 +18,11 @@
 #define LIMIT_IDLE_TRANSACTION_MS 5000 /* PostgreSQL idle_in_transaction_session_timeout */
 #define LIMIT_SESSION_END_MS 1500      /* of a PostgreSQL session that was told to */
 #define LIMIT_CONNECT_MS 2000          /* to PostgreSQL */
-#define LIMIT_STOP_MS 5000             /* parent: from SIGTERM to SIGKILL of a child */
+#define LIMIT_WITNESS_CONNECT_MS 3000  /* courier: to a witness */
+#define LIMIT_WITNESS_MS                                                                           \
+    5000 /* courier: from the request to a witness to the end of its answer                        \
+          */
+#define LIMIT_WITNESS_ROUND_MS 12000 /* keeper: all witnesses, each asked twice at most */
+#define LIMIT_STOP_MS 5000           /* parent: from SIGTERM to SIGKILL of a child */
 
 #endif

@@ -14,7 +14,7 @@ static enum api_error refusal_of(struct keeper *keeper)
 {
     switch ((enum keeper_state)atomic_load(&keeper->state)) {
     case KEEPER_ACTIVE:
-        return API_ERROR_NONE;
+        return witness_stops(keeper) ? API_ERROR_NOT_WITNESSED : API_ERROR_NONE;
     case KEEPER_STARTING:
         return API_ERROR_DATABASE_UNAVAILABLE;
     case KEEPER_MIGRATING:

@@ -71,7 +71,7 @@ enum ct_status publish_due(struct keeper *keeper, struct store *store, struct ct
     struct store_params params;
     char note[CHAIN_NOTE_ROOM];
     int64_t now_ms = ct_mono_ms();
-    uint64_t size = chain_released(&keeper->chain, note);
+    uint64_t size = witness_publishable(keeper, note);
     (void)pthread_mutex_lock(&view->mutex);
     bool is_due = view->published.size == 0 || now_ms - view->published.at_ms >= PUBLISH_MS;
     bool is_new = size > view->published.size;
@@ -99,7 +99,7 @@ uint64_t publish_cosigned(struct keeper *keeper, char ret_note[CHAIN_NOTE_ROOM])
     struct keeper_view *view = &keeper->view;
     (void)pthread_mutex_lock(&view->mutex);
     uint64_t size = view->cosigned_size;
-    memcpy(ret_note, view->cosigned_note, CHAIN_NOTE_ROOM);
+    memcpy(ret_note, view->cosigned_note, strlen(view->cosigned_note) + 1);
     (void)pthread_mutex_unlock(&view->mutex);
     return size;
 }

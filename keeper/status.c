@@ -55,6 +55,49 @@ static const char *state_text(enum keeper_state state)
     return "this keeper is ending";
 }
 
+/* The witnesses that hold another log, by name. */
+static void name_conflicts(struct keeper *keeper, uint32_t conflicts, char *ret, size_t room)
+{
+    const struct accesslog_policy *policy = keeper->witnesses.policy;
+    size_t length = 0;
+    ret[0] = '\0';
+    for (size_t i = 0; i < policy->witness_count && length < room; i++) {
+        char name[64];
+        if ((conflicts >> i & 1) == 0)
+            continue;
+        witness_label(&policy->witnesses[i], name, sizeof name);
+        int more = snprintf(ret + length, room - length, "%s%s", length == 0 ? "" : ", ", name);
+        length += more > 0 ? (size_t)more : 0;
+    }
+}
+
+static bool add_witnesses(json_t *checks, struct keeper *keeper)
+{
+    struct witness_view view;
+    char names[256];
+    char detail[400];
+    witness_look(keeper, &view);
+    if (!view.configured)
+        return true;
+    const char *state = view.stopped                        ? "failed"
+                        : view.alert || view.conflicts != 0 ? "warning"
+                                                            : "ok";
+    if (!view.asked) {
+        (void)snprintf(detail, sizeof detail, "the witnesses have not been asked yet");
+    } else if (view.conflicts != 0) {
+        name_conflicts(keeper, view.conflicts, names, sizeof names);
+        (void)snprintf(detail, sizeof detail,
+                       "held by a witness and not extended by this log: another checkpoint (%s)",
+                       names);
+    } else {
+        (void)snprintf(detail, sizeof detail,
+                       view.alert || view.stopped ? "no quorum of witnesses for %.0f s"
+                                                  : "a quorum of witnesses cosigned %.0f s ago",
+                       view.age_s);
+    }
+    return add_check(checks, "witnesses", state, detail);
+}
+
 static void answer_ready(struct keeper *keeper, struct ct_buf *out, const struct ticket *ticket)
 {
     struct view view = view_of(keeper);
@@ -65,6 +108,8 @@ static void answer_ready(struct keeper *keeper, struct ct_buf *out, const struct
     (void)snprintf(lag, sizeof lag, "lists are complete up to %.1f s ago", view.lag_s);
     if (view.state == KEEPER_ACTIVE)
         ready = add_check(checks, "lists", view.lag_s < LAG_MAX_S ? "ok" : "failed", lag) && ready;
+    if (view.state == KEEPER_ACTIVE)
+        ready = add_witnesses(checks, keeper) && ready;
     add_check(checks, "separation", keeper->shared_user ? "warning" : "ok",
               keeper->shared_user ? "front and keeper run as one user: start as root to part them"
                                   : "front and keeper run as two users");
@@ -102,6 +147,42 @@ static void add_gauge(struct ct_buf *text, const char *name, const char *help, d
 {
     add_line(text, "# HELP casetrace_%s %s\n# TYPE casetrace_%s gauge\ncasetrace_%s %.3f\n", name,
              help, name, name, value);
+}
+
+static void add_witness_metrics(struct ct_buf *text, struct keeper *keeper)
+{
+    struct witness_view view;
+    witness_look(keeper, &view);
+    if (!view.configured)
+        return;
+    const struct accesslog_policy *policy = keeper->witnesses.policy;
+    add_gauge(text, "witness_quorum_age_seconds",
+              "since a quorum of witnesses has cosigned, or since this keeper writes", view.age_s);
+    add_gauge(text, "witness_alert", "1 if there was no quorum of witnesses for witness_alert_s",
+              view.alert ? 1.0 : 0.0);
+    add_gauge(text, "witness_stopped", "1 if requests are refused for want of witnesses",
+              view.stopped ? 1.0 : 0.0);
+    add_gauge(text, "witness_cosigned_size", "entries of the log at the newest cosigned checkpoint",
+              (double)view.cosigned_size);
+    add_line(text, "# HELP casetrace_witness_conflict 1 if this witness holds a checkpoint that "
+                   "the log does not extend\n# TYPE casetrace_witness_conflict gauge\n");
+    for (size_t i = 0; i < policy->witness_count; i++) {
+        char name[64];
+        witness_label(&policy->witnesses[i], name, sizeof name);
+        add_line(text, "casetrace_witness_conflict{witness=\"%s\"} %u\n", name,
+                 (unsigned)(view.conflicts >> i & 1));
+    }
+    add_line(text, "# HELP casetrace_witness_failures_total requests to a witness that brought no "
+                   "cosignature\n# TYPE casetrace_witness_failures_total counter\n");
+    for (size_t i = 0; i < policy->witness_count * WITNESS_FAILURES; i++) {
+        char name[64];
+        size_t witness = i / WITNESS_FAILURES;
+        size_t reason = i % WITNESS_FAILURES;
+        witness_label(&policy->witnesses[witness], name, sizeof name);
+        add_line(text, "casetrace_witness_failures_total{witness=\"%s\",reason=\"%s\"} %llu\n",
+                 name, witness_failure_names[reason],
+                 (unsigned long long)view.failures[witness][reason]);
+    }
 }
 
 static void answer_metrics(struct keeper *keeper, struct ct_buf *out, const struct ticket *ticket)
@@ -151,6 +232,7 @@ static void answer_metrics(struct keeper *keeper, struct ct_buf *out, const stru
               view.state == KEEPER_ACTIVE ? 1.0 : 0.0);
     add_gauge(&text, "registered_codes", "codes on registered firearms",
               (double)atomic_load(&keeper->registered));
+    add_witness_metrics(&text, keeper);
     answer_text(out, ticket, 200, api_routes[ticket->request.operation].media_type,
                 (const char *)text.data, text.length);
     ct_buf_free(&text);

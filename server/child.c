@@ -12,9 +12,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static const char link_word[4] = {'L', 'I', 'N', 'K'};
+/* By enum child_link. */
+static const char link_words[][4] = {{'L', 'I', 'N', 'K'}, {'C', 'O', 'U', 'R'}};
 
-#define LINK_BYTES (sizeof link_word + MESSAGE_BOOT_BYTES)
+#define WORD_BYTES sizeof link_words[0]
+#define LINK_BYTES (WORD_BYTES + MESSAGE_BOOT_BYTES)
 
 int child_begin(const char *name, int argc, char **argv)
 {
@@ -44,11 +46,12 @@ int child_begin(const char *name, int argc, char **argv)
     return fd;
 }
 
-enum ct_status child_send_link(int control_fd, const uint8_t boot[MESSAGE_BOOT_BYTES], int fd)
+enum ct_status child_send_link(int control_fd, enum child_link kind,
+                               const uint8_t boot[MESSAGE_BOOT_BYTES], int fd)
 {
     uint8_t bytes[LINK_BYTES];
-    memcpy(bytes, link_word, sizeof link_word);
-    memcpy(bytes + sizeof link_word, boot, MESSAGE_BOOT_BYTES);
+    memcpy(bytes, link_words[kind], WORD_BYTES);
+    memcpy(bytes + WORD_BYTES, boot, MESSAGE_BOOT_BYTES);
     union {
         struct cmsghdr header;
         char room[CMSG_SPACE(sizeof(int))];
@@ -70,7 +73,8 @@ enum ct_status child_send_link(int control_fd, const uint8_t boot[MESSAGE_BOOT_B
     return count == (ssize_t)sizeof bytes ? CT_OK : CT_IO;
 }
 
-enum ct_status child_receive_link(int control_fd, uint8_t ret_boot[MESSAGE_BOOT_BYTES], int *ret_fd)
+enum ct_status child_receive_link(int control_fd, enum child_link *ret_kind,
+                                  uint8_t ret_boot[MESSAGE_BOOT_BYTES], int *ret_fd)
 {
     uint8_t bytes[LINK_BYTES];
     union {
@@ -94,11 +98,15 @@ enum ct_status child_receive_link(int control_fd, uint8_t ret_boot[MESSAGE_BOOT_
         return CT_IO;
     int fd;
     memcpy(&fd, CMSG_DATA(header), sizeof fd);
-    if (count != (ssize_t)sizeof bytes || memcmp(bytes, link_word, sizeof link_word) != 0) {
+    size_t kind = 0;
+    while (kind < CT_ARRAY_LENGTH(link_words) && memcmp(bytes, link_words[kind], WORD_BYTES) != 0)
+        kind++;
+    if (count != (ssize_t)sizeof bytes || kind == CT_ARRAY_LENGTH(link_words)) {
         (void)close(fd);
         return CT_IO;
     }
-    memcpy(ret_boot, bytes + sizeof link_word, MESSAGE_BOOT_BYTES);
+    *ret_kind = (enum child_link)kind;
+    memcpy(ret_boot, bytes + WORD_BYTES, MESSAGE_BOOT_BYTES);
     *ret_fd = fd;
     return CT_OK;
 }

@@ -10,7 +10,7 @@
 
 #include <sys/socket.h>
 
-#define CONFIG_OPTIONS_MAX 32
+#define CONFIG_OPTIONS_MAX 64
 #define CONFIG_LINE_MAX 1000 /* characters of one line */
 
 /* Who reads an option. A program is given no option that it does not read. */
@@ -19,6 +19,7 @@ enum config_reader {
     CONFIG_FRONT = 2,
     CONFIG_KEEPER = 4,
     CONFIG_TOOL = 8,
+    CONFIG_COURIER = 16,
 };
 
 struct config_address {
@@ -39,6 +40,7 @@ struct config {
     unsigned connections_per_address;
     const char *front_user;
     const char *keeper_user;
+    const char *courier_user;
     const char *database;
     const char *owner_database;
     const char *keyring;
@@ -54,6 +56,12 @@ struct config {
     bool log_public;
     unsigned tile_queue;
     unsigned tile_cache_bytes;
+    const char *policy;
+    unsigned witness_interval_s;
+    unsigned witness_alert_s;
+    bool witness_required;
+    unsigned witness_stop_s;
+    const char *witness_cacert;
 
     char *text[CONFIG_OPTIONS_MAX]; /* each option as written, in the table's order; owned */
 };

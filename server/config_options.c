@@ -28,6 +28,8 @@ const struct config_option config_options[] = {
      0, "user of the front when started as root"},
     {"server", "keeper_user", CONFIG_STRING, AT(keeper_user), "casetrace", 0, CONFIG_PARENT, 0, 0,
      "user of the keeper when started as root"},
+    {"server", "courier_user", CONFIG_STRING, AT(courier_user), "casetrace-front", 0, CONFIG_PARENT,
+     0, 0, "user of the courier, which asks witnesses, when started as root"},
     {"database", "connection", CONFIG_STRING, AT(database), NULL, KEPT, KEPT, 0, 0,
      "how the keeper reaches PostgreSQL, a libpq connection string"},
     {"database", "owner_connection", CONFIG_STRING, AT(owner_database), NULL, CONFIG_TOOL,
@@ -58,6 +60,18 @@ const struct config_option config_options[] = {
      "requests for tiles that wait, at most"},
     {"log", "tile_cache", CONFIG_INTEGER, AT(tile_cache_bytes), "33554432", 0, KEPT, 0, 1073741824,
      "bytes of tiles that are kept in memory"},
+    {"log", "policy", CONFIG_PATH, AT(policy), NULL, 0, KEPT | CONFIG_PARENT, 0, 0,
+     "file that names the witnesses and their quorum"},
+    {"log", "witness_interval_s", CONFIG_INTEGER, AT(witness_interval_s), "5", 0, KEPT, 1, 3600,
+     "seconds from one round of asking the witnesses to the next"},
+    {"log", "witness_alert_s", CONFIG_INTEGER, AT(witness_alert_s), "60", 0, KEPT, 1, 86400,
+     "seconds without a quorum after which there is an alert"},
+    {"log", "witness_required", CONFIG_BOOLEAN, AT(witness_required), "no", 0, KEPT, 0, 0,
+     "whether requests are refused when there is no quorum for long"},
+    {"log", "witness_stop_s", CONFIG_INTEGER, AT(witness_stop_s), "300", 0, KEPT, 1, 86400,
+     "seconds without a quorum after which requests are refused, if one is required"},
+    {"log", "witness_cacert", CONFIG_PATH, AT(witness_cacert), NULL, 0, CONFIG_COURIER, 0, 0,
+     "certificates to trust in witnesses instead of the system's, PEM"},
 };
 
 const size_t config_option_count = CT_ARRAY_LENGTH(config_options);

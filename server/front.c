@@ -276,8 +276,9 @@ static int serve(struct running *running, int stop_fd)
             return 0;
         if (waits[0].revents != 0) {
             uint8_t boot[MESSAGE_BOOT_BYTES];
+            enum child_link kind; /* there is but one for the front */
             int fd;
-            enum ct_status status = child_receive_link(CHILD_CONTROL_FD, boot, &fd);
+            enum ct_status status = child_receive_link(CHILD_CONTROL_FD, &kind, boot, &fd);
             if (status == CT_NOT_FOUND)
                 return 0; /* the parent has gone */
             if (status != CT_OK)

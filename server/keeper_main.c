@@ -44,21 +44,38 @@ static int serve(struct keeper *keeper, int stop_fd)
         }
         if (waits[0].revents != 0) {
             uint8_t boot[MESSAGE_BOOT_BYTES];
+            enum child_link kind;
             int fd;
-            enum ct_status status = child_receive_link(CHILD_CONTROL_FD, boot, &fd);
+            enum ct_status status = child_receive_link(CHILD_CONTROL_FD, &kind, boot, &fd);
             if (status == CT_NOT_FOUND)
                 return 0; /* the parent has gone */
             if (status != CT_OK)
                 return CHILD_EXIT_AGAIN;
-            keeper_link(keeper, fd, boot);
+            if (kind == CHILD_LINK_COURIER)
+                keeper_link_courier(keeper, fd);
+            else
+                keeper_link(keeper, fd, boot);
         }
     }
+}
+
+/* For casetraced --check: what is wrong with a policy, in place of serving. */
+static int check_policy(const char *path)
+{
+    struct ct_error err = {.text = ""};
+    ct_log_name("casetraced");
+    if (keeper_check_policy(path, &err) == CT_OK)
+        return 0;
+    ct_log(CT_LOG_ERROR, "%s", err.text);
+    return CHILD_EXIT_REFUSED;
 }
 
 int main(int argc, char **argv)
 {
     if (sodium_init() < 0)
         return CHILD_EXIT_REFUSED;
+    if (argc == 3 && strcmp(argv[1], "--check-policy") == 0)
+        return check_policy(argv[2]);
     int stop_fd = child_begin("keeper", argc, argv);
     struct config config;
     struct ct_error err = {.text = ""};
@@ -85,6 +102,11 @@ int main(int argc, char **argv)
         .log_public = config.log_public,
         .tile_queue = config.tile_queue,
         .tile_cache_bytes = config.tile_cache_bytes,
+        .policy = config.policy,
+        .witness_interval_s = config.witness_interval_s,
+        .witness_alert_s = config.witness_alert_s,
+        .witness_stop_s = config.witness_stop_s,
+        .witness_required = config.witness_required,
         .shared_user = argc > 1 && strcmp(argv[1], "--shared-user") == 0,
     };
     struct keeper *keeper = NULL;

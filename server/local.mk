@@ -11,11 +11,16 @@ sbin_PROGRAMS += %D%/casetraced
 %C%_casetraced_SOURCES = %D%/main.c %D%/process.h %D%/process.c
 %C%_casetraced_LDADD = %D%/libserver.a keeper/libmessage.a base/libbase.a $(INIH_LIBS) $(JANSSON_LIBS)
 
-pkglibexec_PROGRAMS += %D%/casetraced-front %D%/casetraced-keeper
+pkglibexec_PROGRAMS += %D%/casetraced-front %D%/casetraced-keeper %D%/casetraced-courier
 %C%_casetraced_front_SOURCES = %D%/front.h %D%/front.c %D%/front_metrics.c %D%/request.h %D%/request.c \
   %D%/answer.h %D%/answer.c
 %C%_casetraced_front_LDADD = %D%/libserver.a api/libapi.a keeper/libmessage.a base/libbase.a \
   $(MHD_LIBS) $(INIH_LIBS) $(JANSSON_LIBS)
+
+# Neither libpq nor libsodium: it has no keys and no database.
+%C%_casetraced_courier_SOURCES = %D%/courier_main.c
+%C%_casetraced_courier_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS)
+%C%_casetraced_courier_LDADD = %D%/libserver.a keeper/libmessage.a base/libbase.a $(CURL_LIBS) $(INIH_LIBS) $(JANSSON_LIBS)
 
 %C%_casetraced_keeper_SOURCES = %D%/keeper_main.c
 %C%_casetraced_keeper_LDADD = keeper/libkeeper.a api/libapi.a auth/libauth.a store/libstore.a \

@@ -20,8 +20,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* casetraced, the parent: starts the front and the keeper, starts them again, joins them with a
- * link, stops them. It reads nothing but its configuration and its children's exit statuses. */
+/* casetraced, the parent: starts the front, the keeper and, if there are witnesses, the courier,
+ * starts them again, joins them with links, stops them. It reads nothing but its configuration and
+ * its children's exit statuses. */
 
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION "unknown"
@@ -29,7 +30,7 @@
 
 const char *argp_program_version = "casetraced " PACKAGE_VERSION;
 
-enum { KEEPER, FRONT, PROCESSES };
+enum { KEEPER, FRONT, COURIER, PROCESSES };
 
 struct parent {
     struct config config;
@@ -96,10 +97,31 @@ static void join_children(struct parent *parent)
         return;
     }
     /* A child that cannot take it is at its end, and gets the next when it starts again. */
-    if (child_send_link(keeper->control_fd, boot, ends[0]) != CT_OK)
+    if (child_send_link(keeper->control_fd, CHILD_LINK_FRONT, boot, ends[0]) != CT_OK)
         ct_log(CT_LOG_WARNING, "the keeper did not take its link");
-    if (child_send_link(front->control_fd, boot, ends[1]) != CT_OK)
+    if (child_send_link(front->control_fd, CHILD_LINK_FRONT, boot, ends[1]) != CT_OK)
         ct_log(CT_LOG_WARNING, "the front did not take its link");
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
+/* Between keeper and courier, likewise. */
+static void join_courier(struct parent *parent)
+{
+    const struct process *courier = &parent->processes[COURIER];
+    const struct process *keeper = &parent->processes[KEEPER];
+    const uint8_t boot[MESSAGE_BOOT_BYTES] = {0};
+    int ends[2];
+    if (courier->pid == 0 || keeper->pid == 0)
+        return;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+        ct_log(CT_LOG_ERROR, "cannot make a link: %s", strerror(errno));
+        return;
+    }
+    if (child_send_link(keeper->control_fd, CHILD_LINK_COURIER, boot, ends[0]) != CT_OK)
+        ct_log(CT_LOG_WARNING, "the keeper did not take its link to the courier");
+    if (child_send_link(courier->control_fd, CHILD_LINK_COURIER, boot, ends[1]) != CT_OK)
+        ct_log(CT_LOG_WARNING, "the courier did not take its link");
     (void)close(ends[0]);
     (void)close(ends[1]);
 }
@@ -111,6 +133,8 @@ static struct process *next_to_stop(struct parent *parent)
 {
     if (parent->processes[FRONT].pid != 0)
         return &parent->processes[FRONT];
+    if (parent->processes[COURIER].pid != 0)
+        return &parent->processes[COURIER];
     return parent->processes[KEEPER].pid != 0 ? &parent->processes[KEEPER] : NULL;
 }
 
@@ -181,14 +205,16 @@ static void read_signals(struct parent *parent)
 
 static void start_due(struct parent *parent)
 {
-    bool started = false;
+    bool started[PROCESSES] = {false};
     for (size_t i = 0; i < PROCESSES; i++) {
         struct process *process = &parent->processes[i];
         if (process->pid == 0 && ct_mono_ms() >= process->start_at_ms)
-            started = process_start(process, &parent->config) == CT_OK || started;
+            started[i] = process_start(process, &parent->config) == CT_OK;
     }
-    if (started)
+    if (started[FRONT] || started[KEEPER])
         join_children(parent);
+    if (started[COURIER] || started[KEEPER])
+        join_courier(parent);
 }
 
 /* Milliseconds until something is to be done, -1: nothing. */
@@ -240,11 +266,18 @@ static bool prepare(struct parent *parent)
                                                 .readers = CONFIG_FRONT,
                                                 .user = root ? parent->config.front_user : NULL,
                                                 .control_fd = -1};
+    bool witnessed = parent->config.policy[0] != '\0';
+    parent->processes[COURIER] = (struct process){.name = "courier",
+                                                  .readers = CONFIG_COURIER,
+                                                  .user = root ? parent->config.courier_user : NULL,
+                                                  .control_fd = -1,
+                                                  .start_at_ms = witnessed ? 0 : INT64_MAX};
     if (process_find(&parent->processes[KEEPER], "casetraced-keeper") != CT_OK ||
-        process_find(&parent->processes[FRONT], "casetraced-front") != CT_OK) {
+        process_find(&parent->processes[FRONT], "casetraced-front") != CT_OK ||
+        (witnessed && process_find(&parent->processes[COURIER], "casetraced-courier") != CT_OK)) {
         ct_log(CT_LOG_ERROR,
-               "casetraced-keeper and casetraced-front are neither beside this "
-               "program nor in %s",
+               "casetraced-keeper, casetraced-front and casetraced-courier are neither beside "
+               "this program nor in %s",
                CT_LIBEXECDIR);
         return false;
     }
@@ -262,6 +295,23 @@ static bool prepare(struct parent *parent)
     return parent->signal_fd >= 0;
 }
 
+/* A policy is the keeper's to read: this process parses nothing. Returns the exit status. */
+static int check_policy(const struct config *config)
+{
+    struct process keeper = {.name = "keeper"};
+    char name[] = "casetraced";
+    char option[] = "--check-policy";
+    char *path = config->policy[0] == '\0' ? NULL : strdup(config->policy);
+    char *const words[] = {name, option, path, NULL};
+    if (config->policy[0] == '\0')
+        return 0;
+    if (path != NULL && process_find(&keeper, "casetraced-keeper") == CT_OK)
+        (void)execv(keeper.program, words);
+    ct_log(CT_LOG_ERROR, "casetraced-keeper cannot be run to check the policy");
+    free(path);
+    return CHILD_EXIT_REFUSED;
+}
+
 int main(int argc, char **argv)
 {
     static struct parent parent;
@@ -276,7 +326,7 @@ int main(int argc, char **argv)
     }
     int status = CHILD_EXIT_REFUSED;
     if (arguments.check) {
-        status = 0;
+        status = check_policy(&parent.config);
     } else if (prepare(&parent)) {
         supervise(&parent);
         status = parent.exit_status;

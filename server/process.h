@@ -2,7 +2,7 @@
 #ifndef SERVER_PROCESS_H
 #define SERVER_PROCESS_H
 
-/* One of the parent's two children: how it is started, and when again. */
+/* One of the parent's children: how it is started, and when again. */
 
 #include "server/config.h"
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 if HAVE_CMOCKA
-keeper_unit_tests = tests/unit/test_scheduler tests/unit/test_anchor tests/unit/test_strangers \
+keeper_unit_tests = tests/unit/test_scheduler tests/unit/test_courier tests/unit/test_anchor tests/unit/test_strangers \
   tests/unit/test_rows tests/unit/test_budget tests/unit/test_ticket tests/unit/test_code_blocks tests/unit/test_knowledge \
   tests/unit/test_published tests/unit/test_tile_cache
 check_PROGRAMS += $(keeper_unit_tests)
@@ -8,6 +8,8 @@ TESTS += $(keeper_unit_tests)
 keeper_unit_libs = keeper/libkeeper.a api/libapi.a accesslog/libaccesslog.a auth/libauth.a \
   microstamp/libmicrostamp.a store/libstore.a keeper/libmessage.a base/libbase.a $(LIBPQ_LIBS) \
   $(SODIUM_LIBS) $(OPENSSL_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS) $(CMOCKA_LIBS) -lm
+tests_unit_test_courier_SOURCES = tests/unit/test_courier.c
+tests_unit_test_courier_LDADD = keeper/libmessage.a base/libbase.a $(JANSSON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_scheduler_SOURCES = tests/unit/test_scheduler.c
 tests_unit_test_scheduler_LDADD = $(keeper_unit_libs)
 tests_unit_test_budget_SOURCES = tests/unit/test_budget.c

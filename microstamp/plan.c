@@ -280,7 +280,7 @@ static void sort_lookups(struct microstamp_examination *exam)
 {
     size_t from = exam->one_line && exam->sorted < exam->lookup_count ? exam->sorted : 0;
 
-    if (exam->one_line && exam->sorted == exam->lookup_count)
+    if (exam->lookup_count == 0 || (exam->one_line && exam->sorted == exam->lookup_count))
         return;
     qsort(exam->lookup + from, exam->lookup_count - from, sizeof(*exam->lookup), compare_lookups);
     if (!exam->one_line && exam->table.size > 0)

@@ -123,6 +123,18 @@ static void test_nothing_legible(void **state)
     assert_int_equal(groups, 0);
 }
 
+/* Nothing may be looked up, as for a comparison, by an examination that never looked anything up. */
+static void test_nothing_to_look_up(void **state)
+{
+    registry_clear(2000);
+    microstamp_examination_free(exam);
+    exam = NULL;
+    begin_exam(*state);
+    observe(0, 0, MICROSTAMP_OPAQUE, "?K[EAVY]??");
+    look_up(1);
+    assert_int_equal(lookup_count, 0);
+}
+
 /* Two half-read placements of one gun: neither would do, both do. The other placement's look-up
  * finds the gun as well. */
 static void test_placements_add_up(void **state)
@@ -343,6 +355,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_plain_mark_is_as_before),
         cmocka_unit_test(test_nothing_legible),
+        cmocka_unit_test(test_nothing_to_look_up),
         cmocka_unit_test(test_placements_add_up),
         cmocka_unit_test(test_other_placement_is_neutral_or_disagrees),
         cmocka_unit_test(test_unknown_placement),

@@ -100,6 +100,7 @@ struct api_trace_found {
     size_t mark_count;
     bool issued;               /* a code was issued and is on no firearm */
     struct api_trace_row lead; /* of the likeliest such code */
+    const struct microstamp_lookup *lead_by;
     const struct microstamp_group *group;
     size_t group_count;
     size_t main_group; /* the one of most specimens: the answer speaks of it first */

@@ -523,12 +523,37 @@ static void write_groups(struct ct_buf *out, const struct api_trace_found *found
     ct_json_write_close(out, ']');
 }
 
+/* Of several guns the lead may be another one's than the one that the answer speaks of: its code
+ * agrees with none of that one's marks then. */
+static bool leads_to_main(const struct api_trace *trace, const struct api_trace_found *found)
+{
+    const struct api_specimens *specimens = &trace->specimens;
+    const struct microstamp_recorded code = {.alphabet = found->lead_by->alphabet,
+                                             .code = found->lead_by->text};
+    for (unsigned i = 0; i < specimens->mark_count; i++) {
+        char agreement[MICROSTAMP_TEXT];
+        unsigned differing = 0;
+        bool any = false;
+        if ((found->group[found->main_group].specimens >> specimens->mark[i].specimen & 1u) == 0)
+            continue;
+        microstamp_examination_agreement(trace->examination, i, &code, agreement);
+        for (const char *c = agreement; *c != '\0'; c++) {
+            differing += *c == 'x';
+            any = any || *c == '=' || *c == '~';
+        }
+        if (any && differing < CONTRADICTION)
+            return true;
+    }
+    return false;
+}
+
 /* A code that was issued and is on no firearm is a lead: who holds its block. */
-static void write_detail(struct ct_buf *out, const struct api_trace_found *found)
+static void write_detail(struct ct_buf *out, const struct api_trace *trace,
+                         const struct api_trace_found *found)
 {
     const struct microstamp_ranking *ranking = &found->group[found->main_group].ranking;
-    if (!found->issued || ranking->state == MICROSTAMP_IDENTIFIED ||
-        ranking->state == MICROSTAMP_INSUFFICIENT) {
+    if (!found->issued || (found->group_count > 1 && !leads_to_main(trace, found)) ||
+        ranking->state == MICROSTAMP_IDENTIFIED || ranking->state == MICROSTAMP_INSUFFICIENT) {
         ct_json_write_null(out, "detail");
         return;
     }
@@ -603,7 +628,7 @@ static char *answer_text(const struct api_context *context, struct api_request *
     ct_json_write_text(&out, "id", trace->id_text);
     write_ranking(&out, &found->group[found->main_group].ranking);
     write_method(&out, context, trace);
-    write_detail(&out, found);
+    write_detail(&out, trace, found);
     ct_json_write_open(&out, "flags", '[');
     if (found->group_count > 1)
         write_flag(&out, "more_than_one_gun", -1, -1,

@@ -429,6 +429,7 @@ static void note_lead(const struct api_trace *trace, const struct store_result *
             *best = trace->lookup[k].likelihood;
             found->issued = true;
             found->lead = (struct api_trace_row){result, row};
+            found->lead_by = &trace->lookup[k];
         }
         return;
     }

@@ -93,6 +93,15 @@ def test_two_guns(police, registry, two_guns, shop):
     assert {a["specimen"] for a in best[0]["agreements"]} == {0, 2} and {a["specimen"] for a in best[1]["agreements"]} == {1}
 
 
+def test_whose_lead_it_is(police, registry, maker):
+    """A code that was issued and not registered is a lead of the gun that bears it, and not of the other one."""
+    issued, nobodys = registry.codes(maker)[0], random_code()
+    trace = ask(police, registry, issued, nobodys, issued)
+    assert trace["groups"][0]["specimens"] == [0, 2] and trace["detail"]["code"] == "issued_unregistered"
+    trace = ask(police, registry, nobodys, issued, nobodys)
+    assert trace["groups"][0]["specimens"] == [0, 2] and trace["detail"] is None
+
+
 def test_a_confirmed_hit_keeps_them_together(police, registry, two_guns):
     one, other = two_guns
     casings = [specimen(unread(f.code, 2), nibin_hit="HIT-1") for f in (one, other)]

@@ -123,7 +123,7 @@ static void test_nothing_legible(void **state)
     assert_int_equal(groups, 0);
 }
 
-/* Nothing may be looked up, as for a comparison, by an examination that never looked anything up. */
+/* Nothing may be looked up, as for a comparison, by one that never looked anything up. */
 static void test_nothing_to_look_up(void **state)
 {
     registry_clear(2000);

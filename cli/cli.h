@@ -12,15 +12,17 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-#define CLI_DONE 0    /* exit statuses */
-#define CLI_FAILED 1  /* refused, or it did not work; standard error says why */
-#define CLI_MISUSED 2 /* not a command line that we understand */
+#define CLI_DONE 0       /* exit statuses */
+#define CLI_FAILED 1     /* refused, or it did not work; standard error says why */
+#define CLI_MISUSED 2    /* not a command line that we understand */
+#define CLI_UNREADABLE 3 /* log verify, log mirror: what is to be checked could not be read */
 
 /* Commands. argv[0] is the command's whole name, for messages; the result is the exit status. */
 int cli_init(int argc, char **argv);
 int cli_migrate(int argc, char **argv);
 int cli_keyring_public(int argc, char **argv);
 int cli_log_verify(int argc, char **argv);
+int cli_log_mirror(int argc, char **argv);
 int cli_api(int argc, char **argv);
 int cli_confusion_load(int argc, char **argv);
 int cli_trace(int argc, char **argv);

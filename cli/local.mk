@@ -6,7 +6,9 @@ bin_PROGRAMS += %D%/casetrace
   %D%/init.h %D%/init.c %D%/init_database.c %D%/init_log.c %D%/init_keyring.c \
   %D%/migrate.h %D%/migrate.c %D%/migrate_files.h %D%/migrate_files.c \
   %D%/log_verify.h %D%/log_verify_scan.h %D%/log_verify.c %D%/log_verify_database.c \
-  %D%/log_verify_header.c %D%/log_verify_receipt.c %D%/log_verify_rows.c \
+  %D%/log_verify_header.c %D%/log_verify_receipt.c %D%/log_verify_rows.c %D%/log_verify_facts.c \
+  %D%/log_verify_tiles.c %D%/log_verify_export.c %D%/log_verify_stats.c \
+  %D%/log_source.h %D%/log_source.c %D%/log_mirror.c \
   %D%/witness.h %D%/witness.c %D%/witness_http.c %D%/witness_key.c %D%/witness_state.c
 %C%_casetrace_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS)
 %C%_casetrace_LDADD = server/libserver.a accesslog/libaccesslog.a auth/libauth.a store/libstore.a \

@@ -1,33 +1,65 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The command line of `casetrace log verify`. */
+#include "cli/log_source.h"
 #include "cli/log_verify.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define PATHS_MAX 32
-#define SINCE_BYTES_MAX (1u << 20)
 
 struct arguments {
     struct log_verify *verify;
     const char *database;
+    const char *folder;
+    struct cli_connection connection; /* url: NULL unless given */
     const char *receipts[PATHS_MAX];
     size_t receipt_count;
     const char *since[PATHS_MAX];
     size_t since_count;
+    const char *entries[PATHS_MAX];
+    size_t entries_count;
+    const char *state;
+    bool full;
+    bool stats;
+};
+
+enum {
+    OPTION_URL = 0x1001,
+    OPTION_KEY_FILE,
+    OPTION_CACERT,
+    OPTION_ENTRIES,
+    OPTION_STATE,
+    OPTION_FULL,
+    OPTION_STATS
 };
 
 static const struct argp_option options[] = {
     {"vkey", 'k', "VKEY", 0, "a verifier key of the log, or of a witness; may be given many times",
      0},
-    {"database", 'd', "CONNINFO", 0, "check the log in this database (role casetrace_auditor)", 0},
     {"receipt", 'r', "FILE", 0,
-     "check a receipt and print what it proves; with --database also against the log", 0},
+     "check a receipt and print what it proves; also against the log, if one is given", 0},
     {"since", 's', "FILE", 0,
      "a signed checkpoint seen earlier, or an anchor file: the log must contain it", 0},
+    {NULL, 0, NULL, 0, "Where the log is:", 10},
+    {"database", 'd', "CONNINFO", 0, "this database (role casetrace_auditor)", 0},
+    {"dir", 'D', "DIR", 0, "a folder with its public view: checkpoint, tile/...", 0},
+    {"url", OPTION_URL, "URL", 0, "the prefix of its public view, as https://host/log", 0},
+    {"cacert", OPTION_CACERT, "FILE", 0,
+     "certificates to trust instead of the system's, PEM (CASETRACE_CACERT)", 0},
+    {"key-file", OPTION_KEY_FILE, "FILE", 0,
+     "file with an auditor's API key, mode 600, where the view is not for everybody", 0},
+    {"entries", OPTION_ENTRIES, "FILE", 0,
+     "exported entries, one JSON object a line: each rebuilds its leaf; with --dir or --url", 0},
+    {NULL, 0, NULL, 0, "How:", 20},
+    {"state", OPTION_STATE, "FILE", 0,
+     "go on from the checkpoint in FILE, and write the one that was checked to it", 0},
+    {"full", OPTION_FULL, NULL, 0, "check from the beginning in spite of --state", 0},
+    {"stats", OPTION_STATS, NULL, 0, "print figures as a last line of JSON", 0},
     {0}};
 
-static void add_key(struct argp_state *state, struct log_verify *verify, const char *text)
+void log_verify_key_add(struct argp_state *state, struct log_verify *verify, const char *text)
 {
     struct accesslog_verifier *key = &verify->keys[verify->key_count];
     if (verify->key_count == ACCESSLOG_KNOWN_MAX)
@@ -49,15 +81,68 @@ static void add_path(struct argp_state *state, const char **paths, size_t *count
     paths[(*count)++] = path;
 }
 
+void log_verify_url_check(struct argp_state *state, const char *url)
+{
+    if (strncasecmp(url, "https://", 8) != 0)
+        argp_error(state, "the URL must begin with https://");
+}
+
+static void check_usage(struct argp_state *state, const struct arguments *arguments)
+{
+    bool view = arguments->folder != NULL || arguments->connection.url != NULL;
+    int places = (arguments->database != NULL) + (arguments->folder != NULL) +
+                 (arguments->connection.url != NULL);
+    if (arguments->verify->origin == NULL)
+        argp_error(state, "give the log's verifier key with --vkey");
+    if (places > 1)
+        argp_error(state, "give one of --database, --dir and --url");
+    if (places == 0 && arguments->receipt_count + arguments->since_count == 0)
+        argp_error(state, "give --database, --dir, --url or --receipt");
+    if (places == 0 && arguments->receipt_count == 0 && arguments->since_count == 1)
+        argp_error(state, "--since needs --database, --dir or --url, or another --since");
+    if (places == 0 && (arguments->state != NULL || arguments->stats))
+        argp_error(state, "--state and --stats need --database, --dir or --url");
+    if (!view && arguments->entries_count != 0)
+        argp_error(state, "--entries needs --dir or --url");
+    if (arguments->full && arguments->state == NULL)
+        argp_error(state, "--full needs --state");
+    if (arguments->connection.url != NULL)
+        log_verify_url_check(state, arguments->connection.url);
+}
+
+static error_t parse_place(int key, char *text, struct argp_state *state)
+{
+    struct arguments *arguments = state->input;
+    switch (key) {
+    case 'd':
+        arguments->database = text;
+        return 0;
+    case 'D':
+        arguments->folder = text;
+        return 0;
+    case OPTION_URL:
+        arguments->connection.url = text;
+        return 0;
+    case OPTION_CACERT:
+        arguments->connection.cacert = text;
+        return 0;
+    case OPTION_KEY_FILE:
+        arguments->connection.key_file = text;
+        return 0;
+    case OPTION_ENTRIES:
+        add_path(state, arguments->entries, &arguments->entries_count, text);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
 static error_t parse_option(int key, char *text, struct argp_state *state)
 {
     struct arguments *arguments = state->input;
     switch (key) {
     case 'k':
-        add_key(state, arguments->verify, text);
-        return 0;
-    case 'd':
-        arguments->database = text;
+        log_verify_key_add(state, arguments->verify, text);
         return 0;
     case 'r':
         add_path(state, arguments->receipts, &arguments->receipt_count, text);
@@ -65,69 +150,114 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
     case 's':
         add_path(state, arguments->since, &arguments->since_count, text);
         return 0;
+    case OPTION_STATE:
+        arguments->state = text;
+        return 0;
+    case OPTION_FULL:
+        arguments->full = true;
+        return 0;
+    case OPTION_STATS:
+        arguments->stats = true;
+        return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "what is %s?", text);
         return 0;
     case ARGP_KEY_END:
-        if (arguments->verify->origin == NULL)
-            argp_error(state, "give the log's verifier key with --vkey");
-        if (arguments->database == NULL && arguments->receipt_count == 0)
-            argp_error(state, "give --database or --receipt");
-        if (arguments->database == NULL && arguments->since_count != 0)
-            argp_error(state, "--since needs --database");
+        check_usage(state, arguments);
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return parse_place(key, text, state);
     }
 }
 
-/* ---- checkpoints known from elsewhere ----------------------------------------------------- */
+/* ---- what comes of it -------------------------------------------------------------------------
+ */
 
-/* Adds one signed checkpoint to the facts. Errors: CT_CRYPTO, CT_LIMIT; err->text. */
-static enum ct_status add_checkpoint(struct log_verify *verify, const char *path, const char *note,
-                                     size_t length, struct ct_error *err)
+int log_verify_exit(enum ct_status status)
 {
-    struct log_verify_fact *fact = &verify->facts[verify->fact_count];
-    if (verify->fact_count == LOG_VERIFY_FACTS_MAX) {
-        ct_error_set(err, "more than %d checkpoints and receipts", LOG_VERIFY_FACTS_MAX);
-        return CT_LIMIT;
+    switch (status) {
+    case CT_OK:
+        return CLI_DONE;
+    case CT_CRYPTO:
+    case CT_BAD_INPUT:
+        return CLI_FAILED;
+    default:
+        return CLI_UNREADABLE;
     }
-    enum accesslog_status status = accesslog_checkpoint_open(
-        note, length, verify->keys, verify->key_count, &fact->checkpoint, NULL);
-    if (status != ACCESSLOG_OK) {
-        ct_error_set(err, "%s: checkpoint: %s", path, accesslog_status_text(status));
-        return CT_CRYPTO;
-    }
-    fact->source = path;
-    verify->fact_count++;
-    return CT_OK;
 }
 
-/* A checkpoint, or an anchor: notes in places that are filled up with zeros. A place whose last
- * write was cut short may be damaged, as long as another one is whole. */
-static enum ct_status read_since(struct log_verify *verify, const char *path)
+/* That something does not hold is said rather than that something else could not be read. */
+static enum ct_status worse(enum ct_status a, enum ct_status b)
 {
-    struct ct_buf text;
+    if (a == CT_OK || (b != CT_OK && log_verify_exit(b) == CLI_FAILED))
+        return b;
+    return a;
+}
+
+enum ct_status log_verify_state_write(const struct log_verify *verify, const char *path)
+{
     struct ct_error err = {.text = ""};
-    size_t before = verify->fact_count;
-    ct_buf_init(&text, SINCE_BYTES_MAX);
-    enum ct_status status = cli_file_read(path, &text, &err);
-    if (status == CT_OK) {
-        ct_error_set(&err, "%s holds no checkpoint", path);
-        status = CT_BAD_INPUT;
-        for (size_t at = 0; at < text.length;) {
-            const char *note = (const char *)text.data + at;
-            size_t length = strnlen(note, text.length - at);
-            if (length != 0)
-                status = add_checkpoint(verify, path, note, length, &err);
-            at += length + 1;
-        }
+    if (verify->checked_size == 0)
+        return CT_OK;
+    /* Never back: stored signatures may end before the view that was checked last. */
+    for (size_t i = 0; i < verify->fact_count; i++) {
+        if (verify->facts[i].published && verify->facts[i].checkpoint.size >= verify->checked_size)
+            return CT_OK;
     }
-    if (verify->fact_count != before && status != CT_LIMIT)
-        status = CT_OK;
+    enum ct_status status =
+        cli_file_replace(path, verify->checked_note, verify->checked_note_length, 0644, &err);
     if (status != CT_OK)
         cli_complain("%s", err.text);
-    ct_buf_free(&text);
+    return status;
+}
+
+static enum ct_status check_view(const struct arguments *arguments)
+{
+    const struct log_source source = {
+        .folder = arguments->folder,
+        .connection = arguments->connection.url == NULL ? NULL : &arguments->connection};
+    enum ct_status status = log_verify_tiles(arguments->verify, &source);
+    for (size_t i = 0; status == CT_OK && i < arguments->entries_count; i++)
+        status = log_verify_export(arguments->verify, &source, arguments->entries[i]);
+    return status;
+}
+
+static enum ct_status check_log(const struct arguments *arguments)
+{
+    struct log_verify *verify = arguments->verify;
+    bool database = arguments->database != NULL;
+    if (!database && arguments->folder == NULL && arguments->connection.url == NULL)
+        return CT_OK;
+    int64_t start_ms = ct_mono_ms();
+    enum ct_status status =
+        database ? log_verify_database(verify, arguments->database) : check_view(arguments);
+    int64_t spent_ms = ct_mono_ms() - start_ms;
+    if (status == CT_OK && arguments->state != NULL)
+        status = log_verify_state_write(verify, arguments->state);
+    if (status == CT_OK && arguments->stats)
+        status = log_verify_stats_print(verify, (double)spent_ms / 1000,
+                                        database                    ? 1
+                                        : arguments->folder != NULL ? LOG_VERIFY_THREADS_LOCAL
+                                                                    : LOG_VERIFY_THREADS_REMOTE);
+    return status;
+}
+
+static enum ct_status check_all(const struct arguments *arguments)
+{
+    struct log_verify *verify = arguments->verify;
+    enum ct_status status = CT_OK;
+    if (arguments->state != NULL)
+        status = log_verify_resume_read(verify, arguments->state);
+    if (arguments->full)
+        verify->resume = NULL;
+    for (size_t i = 0; i < arguments->since_count; i++)
+        status = worse(status, log_verify_facts_read(verify, arguments->since[i]));
+    for (size_t i = 0; i < arguments->receipt_count; i++)
+        status = worse(status, log_verify_receipt(verify, arguments->receipts[i]));
+    if (status == CT_OK)
+        status = log_verify_facts_agree(verify);
+    if (status == CT_OK)
+        status = check_log(arguments);
     return status;
 }
 
@@ -137,22 +267,20 @@ int cli_log_verify(int argc, char **argv)
         .options = options,
         .parser = parse_option,
         .doc = "Checks that the access log is whole and was only ever added to, and that a receipt "
-               "is borne out by it, without trusting the server.\vExit status 0 only if "
-               "everything holds."};
+               "is borne out by it, without trusting the server.\vExit status 0 only if everything "
+               "holds, 1 if something does not, 2 for a command line that is not understood, 3 if "
+               "what is to be checked could not be read."};
     struct log_verify *verify = calloc(1, sizeof *verify);
     struct arguments arguments = {.verify = verify};
-    bool good = verify != NULL;
-    if (!good) {
+    if (verify == NULL) {
         cli_complain("out of memory");
-        return CLI_FAILED;
+        return CLI_UNREADABLE;
     }
+    struct cli_connection environment;
+    cli_connection_init(&environment);
+    arguments.connection.cacert = environment.cacert;
     (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    for (size_t i = 0; i < arguments.since_count; i++)
-        good = read_since(verify, arguments.since[i]) == CT_OK && good;
-    for (size_t i = 0; i < arguments.receipt_count; i++)
-        good = log_verify_receipt(verify, arguments.receipts[i]) == CT_OK && good;
-    if (good && arguments.database != NULL)
-        good = log_verify_database(verify, arguments.database) == CT_OK;
+    enum ct_status status = check_all(&arguments);
     free(verify);
-    return cli_finish(good ? CLI_DONE : CLI_FAILED);
+    return cli_finish(log_verify_exit(status));
 }

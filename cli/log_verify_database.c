@@ -8,7 +8,6 @@
 
 #define STEP_ENTRIES 8192u
 #define BACKWARDS_MS 5000 /* clocks are corrected by less than this */
-#define AHEAD_MS 300000   /* of this machine's clock */
 
 /* ---- an entry ------------------------------------------------------------------------------ */
 
@@ -30,66 +29,30 @@ static enum ct_status check_leaf(struct log_verify_scan *scan, int row)
     if (!accesslog_hash_equal(hash, &stored))
         return FAIL("entry %llu: its header, salt and subject digest do not give its leaf hash",
                     (number)scan->size);
-    for (size_t i = 0; i < scan->verify->fact_count; i++) {
-        const struct log_verify_fact *fact = &scan->verify->facts[i];
-        if (fact->has_leaf && fact->index == scan->size &&
-            !accesslog_hash_equal(hash, &fact->leaf_hash))
-            return FAIL("entry %llu is not the one of the receipt %s", (number)scan->size,
-                        fact->source);
-    }
-    return CT_OK;
-}
-
-/* The epoch is its batch's; only a takeover begins a new one. */
-static enum ct_status check_epoch(const struct log_verify_scan *scan,
-                                  const struct log_verify_header *header)
-{
-    bool takeover = strcmp(header->operation, "takeover") == 0;
-    int64_t of_batch = log_verify_int(scan->batches, scan->next_batch, 4);
-    if (header->epoch != of_batch)
-        return FAIL("entry %llu: epoch %lld in a batch of epoch %lld", (number)scan->size,
-                    (long long)header->epoch, (long long)of_batch);
-    if (scan->size == 0)
-        return CT_OK;
-    if (header->epoch != scan->epoch && (header->epoch != scan->epoch + 1 || !takeover))
-        return FAIL("entry %llu: epoch %lld after %lld, which no takeover explains",
-                    (number)scan->size, (long long)header->epoch, (long long)scan->epoch);
-    if (takeover && header->epoch == scan->epoch)
-        return FAIL("entry %llu: a takeover without a new epoch", (number)scan->size);
-    return CT_OK;
-}
-
-static enum ct_status check_time(struct log_verify_scan *scan,
-                                 const struct log_verify_header *header)
-{
-    if (scan->size == 0)
-        scan->first_ms = scan->latest_ms = header->time_ms;
-    if (header->time_ms < scan->latest_ms - BACKWARDS_MS)
-        return FAIL("entry %llu: its time is %lld ms before that of an earlier entry",
-                    (number)scan->size, (long long)(scan->latest_ms - header->time_ms));
-    if (header->time_ms > ct_now_ms() + AHEAD_MS)
-        return FAIL("entry %llu: its time is in the future by this machine's clock",
+    /* Whether it is the right one only the keeper can say, who has the key. */
+    if (scan->has_sealed && log_verify_int(scan->entries, row, 5) == 0)
+        return FAIL("entry %llu: its sealed subject or the salt of it is missing",
                     (number)scan->size);
-    if (header->time_ms > scan->latest_ms)
-        scan->latest_ms = header->time_ms;
-    return CT_OK;
+    scan->verify->work.leaves++;
+    scan->verify->work.leaf_bytes += sizeof leaf;
+    scan->verify->work.headers++;
+    scan->verify->work.header_bytes += log_verify_length(scan->entries, row, 2);
+    return log_verify_leaf_check(scan->verify, scan->size, hash);
 }
 
+/* The epoch is its batch's, and the rest goes on from the entry before. */
 static enum ct_status check_header(struct log_verify_scan *scan, int row)
 {
     struct log_verify_header header;
     struct ct_error err = {.text = ""};
+    int64_t of_batch = log_verify_int(scan->batches, scan->next_batch, 4);
     if (log_verify_header_read(PQgetvalue(scan->entries, row, 2),
                                log_verify_length(scan->entries, row, 2), &header, &err) != CT_OK)
         return FAIL("entry %llu: header: %s", (number)scan->size, err.text);
-    if (strcmp(header.origin, scan->verify->origin) != 0)
-        return FAIL("entry %llu: its header names another log, %s", (number)scan->size,
-                    header.origin);
-    enum ct_status status = check_epoch(scan, &header);
-    if (status == CT_OK)
-        status = check_time(scan, &header);
-    scan->epoch = header.epoch;
-    return status;
+    if (header.epoch != of_batch)
+        return FAIL("entry %llu: epoch %lld in a batch of epoch %lld", (number)scan->size,
+                    (long long)header.epoch, (long long)of_batch);
+    return log_verify_course_check(&scan->course, scan->verify->origin, scan->size, &header);
 }
 
 /* The batch that the next entry is in follows the one before without a gap. */
@@ -172,12 +135,20 @@ static enum ct_status check_batch(struct log_verify_scan *scan)
     return CT_OK;
 }
 
-static void count_signature(struct log_verify_scan *scan, const struct accesslog_signed *results)
+/* What the log's own key signed is where a later check can go on. */
+static void count_signature(struct log_verify_scan *scan, const struct accesslog_note *note,
+                            const struct accesslog_signed *results)
 {
+    struct log_verify *verify = scan->verify;
     scan->signatures_good++;
-    for (size_t i = 0; i < scan->verify->key_count; i++) {
-        if (results[i].valid && scan->verify->keys[i].type == ACCESSLOG_KEY_ED25519)
-            scan->signed_size = scan->size;
+    for (size_t i = 0; i < verify->key_count; i++) {
+        if (!results[i].valid || verify->keys[i].type != ACCESSLOG_KEY_ED25519)
+            continue;
+        scan->signed_size = scan->size;
+        verify->checked_size = scan->size;
+        verify->checked_note_length =
+            accesslog_note_format(note->text, note->text_length, note->lines, note->lines_length,
+                                  verify->checked_note, sizeof verify->checked_note);
     }
 }
 
@@ -203,7 +174,7 @@ static enum ct_status check_signature(struct log_verify_scan *scan)
     enum accesslog_status status =
         accesslog_note_verify(&note, scan->verify->keys, scan->verify->key_count, results);
     if (status == ACCESSLOG_OK)
-        count_signature(scan, results);
+        count_signature(scan, &note, results);
     else if (status == ACCESSLOG_UNKNOWN_KEY)
         scan->signatures_unknown++;
     else
@@ -212,39 +183,18 @@ static enum ct_status check_signature(struct log_verify_scan *scan)
     return CT_OK;
 }
 
-static bool is_fact(const struct log_verify_scan *scan)
-{
-    for (size_t i = 0; i < scan->verify->fact_count; i++) {
-        if (scan->verify->facts[i].checkpoint.size == scan->size)
-            return true;
-    }
-    return false;
-}
-
-static enum ct_status check_facts(const struct log_verify_scan *scan)
-{
-    for (size_t i = 0; i < scan->verify->fact_count; i++) {
-        const struct log_verify_fact *fact = &scan->verify->facts[i];
-        if (fact->checkpoint.size == scan->size &&
-            !accesslog_hash_equal(&fact->checkpoint.root, &scan->tree->root))
-            return FAIL("size %llu: the root is not the one signed in %s: the log was rewritten or "
-                        "forked",
-                        (number)scan->size, fact->source);
-    }
-    return CT_OK;
-}
-
 /* Called after every entry. */
 static enum ct_status check_size(struct log_verify_scan *scan)
 {
-    bool compare = batch_ends(scan) || is_signed(scan) || is_fact(scan);
+    bool compare =
+        batch_ends(scan) || is_signed(scan) || log_verify_facts_have(scan->verify, scan->size);
     enum ct_status status = CT_OK;
     if (compare || scan->pending_count == ACCESSLOG_BATCH_MAX)
         status = flush(scan);
     if (status != CT_OK || !compare)
         return status;
     /* First what is signed by somebody: that the batch is wrong too follows from it. */
-    status = check_facts(scan);
+    status = log_verify_root_check(scan->verify, scan->size, &scan->tree->root, &scan->agreed);
     if (status == CT_OK && batch_ends(scan))
         status = check_batch(scan);
     while (status == CT_OK && is_signed(scan))
@@ -302,6 +252,9 @@ static enum ct_status check_end(const struct log_verify_scan *scan)
     if (scan->has_head &&
         (length != scan->head_frontier_bytes || memcmp(frontier, scan->head_frontier, length) != 0))
         return FAIL("size %llu: the head's frontier is not that of the entries", (number)scan->end);
+    if (scan->has_head && scan->head_epoch != scan->course.epoch)
+        return FAIL("size %llu: the head's epoch is %lld, that of the last entry %lld",
+                    (number)scan->end, (long long)scan->head_epoch, (long long)scan->course.epoch);
     /* A log that was rewritten as a whole agrees with itself. */
     if (signed_from_anywhere(scan) == 0)
         return FAIL("no stored signature is by the keys given: give a checkpoint with --since");
@@ -313,11 +266,14 @@ static void print_summary(const struct log_verify_scan *scan)
     char first[CT_TIME_TEXT];
     char last[CT_TIME_TEXT];
     uint64_t known = signed_from_anywhere(scan);
-    ct_time_format(scan->first_ms, first);
-    ct_time_format(scan->latest_ms, last);
+    ct_time_format(scan->course.first_ms, first);
+    ct_time_format(scan->course.latest_ms, last);
     (void)printf("%s: %llu entries in %llu batches from %s to %s, epoch %lld\n",
-                 scan->verify->origin, (number)scan->end, (number)scan->batch_count, first, last,
-                 (long long)scan->epoch);
+                 scan->verify->origin, (number)(scan->end - scan->from), (number)scan->batch_count,
+                 first, last, (long long)scan->course.epoch);
+    if (scan->from != 0)
+        (void)printf("%llu entries before them were checked before (%s)\n", (number)scan->from,
+                     scan->verify->resume->source);
     (void)printf("%llu stored signatures verify, %llu are by keys not given; "
                  "%zu checkpoints and receipts from elsewhere hold\n",
                  (number)scan->signatures_good, (number)scan->signatures_unknown,
@@ -326,13 +282,90 @@ static void print_summary(const struct log_verify_scan *scan)
                  (number)(known - 1), (number)(scan->end - known));
 }
 
+/* ---- from where an earlier check ended --------------------------------------------------------
+ */
+
+/* What is stored does not suffice for a proof, or cannot be read, which was said already. */
+static enum ct_status no_proof(const struct log_verify_scan *scan)
+{
+    if (!scan->hash_missing)
+        return CT_DB;
+    return FAIL("size %llu: stored hashes below it are missing", (number)scan->from);
+}
+
+/* The last entry that was checked before, from which epoch and time go on. */
+static enum ct_status begin_course(struct log_verify_scan *scan,
+                                   const struct accesslog_storage *storage)
+{
+    const struct accesslog_checkpoint *resume = &scan->verify->resume->checkpoint;
+    struct accesslog_hash path[ACCESSLOG_PROOF_MAX];
+    struct accesslog_hash salt;
+    struct accesslog_hash d_header;
+    struct accesslog_hash d_subject;
+    struct accesslog_hash hash;
+    struct log_verify_header header;
+    struct ct_error err = {.text = ""};
+    uint8_t leaf[ACCESSLOG_LEAF_BYTES];
+    size_t count = 0;
+    uint64_t index = resume->size - 1;
+    enum ct_status status = log_verify_read_entry(scan, index);
+    if (status != CT_OK)
+        return status;
+    if (PQntuples(scan->entries) != 1)
+        return FAIL("entry %llu is missing", (number)index);
+    if (!log_verify_hash(scan->entries, 0, 3, &salt) ||
+        !log_verify_hash(scan->entries, 0, 4, &d_subject))
+        return FAIL("entry %llu: a stored hash is not 32 bytes", (number)index);
+    const char *text = PQgetvalue(scan->entries, 0, 2);
+    size_t length = log_verify_length(scan->entries, 0, 2);
+    accesslog_entry_digest(salt.bytes, text, length, &d_header);
+    accesslog_entry_leaf(&d_header, &d_subject, leaf, &hash);
+    if (accesslog_prove_inclusion(storage, index, resume->size, path, &count) != ACCESSLOG_OK)
+        return no_proof(scan);
+    if (accesslog_check_inclusion(index, resume->size, &hash, path, count, &resume->root) !=
+        ACCESSLOG_OK)
+        return FAIL("entry %llu is not the one that was checked before", (number)index);
+    if (log_verify_header_read(text, length, &header, &err) != CT_OK)
+        return FAIL("entry %llu: header: %s", (number)index, err.text);
+    return log_verify_course_check(&scan->course, scan->verify->origin, index, &header);
+}
+
+static enum ct_status resume(struct log_verify_scan *scan)
+{
+    const struct log_verify_fact *fact = scan->verify->resume;
+    const struct accesslog_storage storage = log_verify_stored(scan);
+    struct accesslog_hash root;
+    if (fact == NULL)
+        return CT_OK;
+    scan->from = scan->size = scan->covered = fact->checkpoint.size;
+    if (accesslog_tree_load(&storage, scan->from, &scan->tree->tree) != ACCESSLOG_OK)
+        return no_proof(scan);
+    accesslog_tree_root(&scan->tree->tree, &root);
+    scan->tree->root = root;
+    enum ct_status status = log_verify_root_check(scan->verify, scan->from, &root, &scan->agreed);
+    if (status == CT_OK)
+        status = begin_course(scan, &storage);
+    if (status == CT_OK)
+        status = log_verify_facts_before(scan->verify, scan->from, &storage, scan->from, &root);
+    if (status == CT_IO)
+        status = no_proof(scan);
+    scan->course.first_ms = scan->course.latest_ms;
+    log_verify_drop_step(scan);
+    return status;
+}
+
 static enum ct_status check_all(struct log_verify_scan *scan)
 {
     enum ct_status status = log_verify_survey(scan);
+    if (status == CT_OK)
+        status = resume(scan);
+    log_verify_progress_begin(&scan->progress, scan->size, scan->end);
     while (status == CT_OK && scan->size < scan->end) {
         uint64_t left = scan->end - scan->size;
         status = check_step(scan, scan->size + (left < STEP_ENTRIES ? left : STEP_ENTRIES));
+        log_verify_progress_at(&scan->progress, scan->size);
     }
+    log_verify_progress_end(&scan->progress);
     if (status == CT_OK)
         status = check_end(scan);
     if (status == CT_OK)
@@ -340,7 +373,7 @@ static enum ct_status check_all(struct log_verify_scan *scan)
     return status;
 }
 
-enum ct_status log_verify_database(const struct log_verify *verify, const char *conninfo)
+enum ct_status log_verify_database(struct log_verify *verify, const char *conninfo)
 {
     const char *const keywords[] = {"dbname", "fallback_application_name", "client_encoding", NULL};
     const char *const values[] = {conninfo, "casetrace log verify", "UTF8", NULL};

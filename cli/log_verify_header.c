@@ -5,6 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define BACKWARDS_MS 5000 /* clocks are corrected by less than this */
+#define AHEAD_MS 300000   /* of this machine's clock */
+
+typedef unsigned long long number; /* for printf */
+
 static const struct ct_json_limits header_limits = {.depth = 8, .values = 256};
 
 /* Days from 1970-01-01 to a date of the Gregorian calendar. */
@@ -88,16 +93,65 @@ enum ct_status log_verify_header_read(const void *bytes, size_t length,
     return CT_BAD_INPUT;
 }
 
+/* Only a takeover begins a new epoch. What is between two entries that do not follow each other is
+ * not known. */
+static enum ct_status check_epoch(const struct log_verify_course *course, uint64_t index,
+                                  const struct log_verify_header *header)
+{
+    bool takeover = strcmp(header->operation, "takeover") == 0;
+    bool follows = index == course->index + 1;
+    bool fits = header->epoch == course->epoch ||
+                (header->epoch == course->epoch + 1 && takeover) ||
+                (!follows && header->epoch > course->epoch);
+    if (!fits)
+        return LOG_VERIFY_FAIL("entry %llu: epoch %lld after %lld, which no takeover explains",
+                               (number)index, (long long)header->epoch, (long long)course->epoch);
+    if (takeover && header->epoch == course->epoch)
+        return LOG_VERIFY_FAIL("entry %llu: a takeover without a new epoch", (number)index);
+    return CT_OK;
+}
+
+static enum ct_status check_time(const struct log_verify_course *course, uint64_t index,
+                                 const struct log_verify_header *header)
+{
+    if (course->begun && header->time_ms < course->latest_ms - BACKWARDS_MS)
+        return LOG_VERIFY_FAIL("entry %llu: its time is %lld ms before that of an earlier entry",
+                               (number)index, (long long)(course->latest_ms - header->time_ms));
+    if (header->time_ms > ct_now_ms() + AHEAD_MS)
+        return LOG_VERIFY_FAIL("entry %llu: its time is in the future by this machine's clock",
+                               (number)index);
+    return CT_OK;
+}
+
+enum ct_status log_verify_course_check(struct log_verify_course *course, const char *origin,
+                                       uint64_t index, const struct log_verify_header *header)
+{
+    if (strcmp(header->origin, origin) != 0)
+        return LOG_VERIFY_FAIL("entry %llu: its header names another log, %s", (number)index,
+                               header->origin);
+    enum ct_status status = course->begun ? check_epoch(course, index, header) : CT_OK;
+    if (status == CT_OK)
+        status = check_time(course, index, header);
+    if (!course->begun)
+        course->first_ms = header->time_ms;
+    if (!course->begun || header->time_ms > course->latest_ms)
+        course->latest_ms = header->time_ms;
+    course->begun = true;
+    course->index = index;
+    course->epoch = header->epoch;
+    return status;
+}
+
 static void print_member(const char *label, const json_t *value)
 {
-    char number[32];
+    char decimal[32];
     const char *text = json_string_value(value);
     char *made = NULL;
     if (value == NULL)
         return;
     if (json_is_integer(value)) {
-        (void)snprintf(number, sizeof number, "%lld", (long long)json_integer_value(value));
-        text = number;
+        (void)snprintf(decimal, sizeof decimal, "%lld", (long long)json_integer_value(value));
+        text = decimal;
     } else if (text == NULL) {
         text = made = ct_json_text(value);
     }

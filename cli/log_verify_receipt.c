@@ -154,6 +154,9 @@ enum ct_status log_verify_receipt(struct log_verify *verify, const char *path)
     enum ct_status status = cli_file_read(path, &text, &err);
     if (status != CT_OK)
         cli_complain("%s", err.text);
+    /* Longer than any: it is none. */
+    if (status == CT_LIMIT)
+        status = CT_BAD_INPUT;
     if (status == CT_OK) {
         status = verify_text(verify, path, &text, &err);
         if (status != CT_OK)

@@ -42,14 +42,16 @@ bool log_verify_hash(const PGresult *rows, int row, int column, struct accesslog
     return true;
 }
 
-/* Runs a statement whose parameters are at most two sizes; binary results. */
+/* Runs a statement whose parameters are at most two sizes and the level of hashes; binary results.
+ */
 static enum ct_status ask(struct log_verify_scan *scan, const char *sql, int parameters,
                           uint64_t first, uint64_t second, PGresult **ret)
 {
-    char texts[2][24];
+    char texts[3][24];
     (void)snprintf(texts[0], sizeof texts[0], "%llu", (number)first);
     (void)snprintf(texts[1], sizeof texts[1], "%llu", (number)second);
-    const char *const values[2] = {texts[0], texts[1]};
+    (void)snprintf(texts[2], sizeof texts[2], "%u", scan->hash_level);
+    const char *const values[3] = {texts[0], texts[1], texts[2]};
     PGresult *rows = PQexecParams(scan->db, sql, parameters, NULL, values, NULL, NULL, 1);
     ExecStatusType state = PQresultStatus(rows);
     if (state != PGRES_TUPLES_OK && state != PGRES_COMMAND_OK) {
@@ -75,7 +77,9 @@ static enum ct_status survey_sizes(struct log_verify_scan *scan)
                         "coalesce((SELECT max(idx) + 1 FROM registry.log_entry), 0), "
                         "coalesce((SELECT max((SELECT max(s.size) FROM registry.log_signature s "
                         "WHERE s.name = n.name)) FROM names n), 0), "
-                        "has_table_privilege('registry.log_head', 'SELECT')::int::bigint",
+                        "has_table_privilege('registry.log_head', 'SELECT')::int::bigint, "
+                        "has_column_privilege('registry.log_entry', 'subject_sealed', 'SELECT')"
+                        "::int::bigint",
         0, 0, 0, &rows);
     if (status != CT_OK)
         return status;
@@ -83,6 +87,7 @@ static enum ct_status survey_sizes(struct log_verify_scan *scan)
     uint64_t entries = log_verify_size(rows, 0, 1);
     uint64_t signed_size = log_verify_size(rows, 0, 2);
     scan->has_head = log_verify_int(rows, 0, 3) == 1;
+    scan->has_sealed = log_verify_int(rows, 0, 4) == 1;
     PQclear(rows);
     if (scan->end != entries)
         return FAIL("the last batch ends at size %llu, the last entry at %llu", (number)scan->end,
@@ -92,27 +97,23 @@ static enum ct_status survey_sizes(struct log_verify_scan *scan)
                     (number)scan->end);
     if (scan->end == 0)
         return FAIL("the log is empty");
-    for (size_t i = 0; i < scan->verify->fact_count; i++) {
-        const struct log_verify_fact *fact = &scan->verify->facts[i];
-        if (fact->checkpoint.size > scan->end)
-            return FAIL("the log ends at size %llu, but %s shows that it had %llu entries",
-                        (number)scan->end, fact->source, (number)fact->checkpoint.size);
-    }
-    return CT_OK;
+    return log_verify_facts_reached(scan->verify, scan->end, false);
 }
 
 static enum ct_status survey_head(struct log_verify_scan *scan)
 {
     PGresult *rows = NULL;
     enum ct_status status =
-        scan->has_head ? ask(scan, "SELECT size, frontier FROM registry.log_head", 0, 0, 0, &rows)
-                       : CT_OK;
+        scan->has_head
+            ? ask(scan, "SELECT size, frontier, epoch FROM registry.log_head", 0, 0, 0, &rows)
+            : CT_OK;
     if (status != CT_OK || !scan->has_head)
         return status;
     if (PQntuples(rows) != 1 || log_verify_size(rows, 0, 0) != scan->end ||
         log_verify_length(rows, 0, 1) > sizeof scan->head_frontier) {
         status = FAIL("the head's size is not that of the last batch, %llu", (number)scan->end);
     } else {
+        scan->head_epoch = log_verify_int(rows, 0, 2);
         scan->head_frontier_bytes = log_verify_length(rows, 0, 1);
         memcpy(scan->head_frontier, PQgetvalue(rows, 0, 1), scan->head_frontier_bytes);
     }
@@ -167,6 +168,13 @@ void log_verify_drop_step(struct log_verify_scan *scan)
 
 enum ct_status log_verify_read_step(struct log_verify_scan *scan, uint64_t to)
 {
+    static const char entries[] =
+        "SELECT idx, leaf_hash, header, header_salt, d_subject "
+        "FROM registry.log_entry WHERE idx >= $1 AND idx < $2 ORDER BY idx";
+    static const char entries_with_sealed[] =
+        "SELECT idx, leaf_hash, header, header_salt, d_subject, "
+        "(subject_sealed IS NOT NULL AND subject_salt_sealed IS NOT NULL)::int::bigint "
+        "FROM registry.log_entry WHERE idx >= $1 AND idx < $2 ORDER BY idx";
     /* Also the batch that goes on behind the step; the next step reads it again. */
     static const char batches[] =
         "SELECT first_idx, count::bigint, size, root, epoch, "
@@ -183,10 +191,8 @@ enum ct_status log_verify_read_step(struct log_verify_scan *scan, uint64_t to)
     enum ct_status status =
         ask(scan, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", 0, 0, 0, NULL);
     if (status == CT_OK)
-        status = ask(scan,
-                     "SELECT idx, leaf_hash, header, header_salt, d_subject "
-                     "FROM registry.log_entry WHERE idx >= $1 AND idx < $2 ORDER BY idx",
-                     2, scan->size, to, &scan->entries);
+        status = ask(scan, scan->has_sealed ? entries_with_sealed : entries, 2, scan->size, to,
+                     &scan->entries);
     if (status == CT_OK)
         status = ask(scan, batches, 2, scan->size, to, &scan->batches);
     if (status == CT_OK)
@@ -200,4 +206,46 @@ enum ct_status log_verify_read_step(struct log_verify_scan *scan, uint64_t to)
     if (status == CT_OK)
         status = ask(scan, "COMMIT", 0, 0, 0, NULL);
     return status;
+}
+
+/* ---- single rows --------------------------------------------------------------------------- */
+
+enum ct_status log_verify_read_entry(struct log_verify_scan *scan, uint64_t index)
+{
+    log_verify_drop_step(scan);
+    return ask(scan,
+               "SELECT idx, leaf_hash, header, header_salt, d_subject "
+               "FROM registry.log_entry WHERE idx = $1",
+               1, index, 0, &scan->entries);
+}
+
+static enum accesslog_status stored_hashes(void *context, unsigned level, uint64_t first,
+                                           size_t count, struct accesslog_hash *ret_hashes)
+{
+    struct log_verify_scan *scan = context;
+    PGresult *rows = NULL;
+    scan->hash_level = level;
+    enum ct_status status =
+        level == 0 ? ask(scan,
+                         "SELECT idx, leaf_hash FROM registry.log_entry "
+                         "WHERE idx >= $1 AND idx < $2 ORDER BY idx",
+                         2, first, first + count, &rows)
+                   : ask(scan,
+                         "SELECT idx, hash FROM registry.log_subtree "
+                         "WHERE level = $3::smallint AND idx >= $1 AND idx < $2 ORDER BY idx",
+                         3, first, first + count, &rows);
+    size_t found = status == CT_OK ? (size_t)PQntuples(rows) : 0;
+    bool right = found == count;
+    for (size_t i = 0; right && i < count; i++)
+        right = log_verify_size(rows, (int)i, 0) == first + i &&
+                log_verify_hash(rows, (int)i, 1, &ret_hashes[i]);
+    PQclear(rows);
+    if (status == CT_OK && !right)
+        scan->hash_missing = true;
+    return right ? ACCESSLOG_OK : ACCESSLOG_STORAGE;
+}
+
+struct accesslog_storage log_verify_stored(struct log_verify_scan *scan)
+{
+    return (struct accesslog_storage){.hashes = stored_hashes, .context = scan};
 }

@@ -10,8 +10,9 @@
 #include <libpq-fe.h>
 
 struct log_verify_scan {
-    const struct log_verify *verify;
+    struct log_verify *verify;
     PGconn *db;
+    uint64_t from; /* checked by an earlier run */
     uint64_t end;  /* the size that is checked */
     uint64_t size; /* entries read so far */
 
@@ -24,6 +25,8 @@ struct log_verify_scan {
     PGresult *batches;
     PGresult *signatures;
     PGresult *subtrees;
+    unsigned hash_level; /* of the stored hashes that are being read */
+    bool hash_missing;   /* one of them is not there */
     int next_batch;
     int next_signature;
     int subtrees_used;
@@ -31,20 +34,21 @@ struct log_verify_scan {
     uint64_t covered; /* size of the last batch that was checked */
     uint64_t batch_count;
     int64_t batch_at_ms;
-    int64_t epoch;
-    int64_t first_ms;
-    int64_t latest_ms; /* of any header so far */
+    struct log_verify_course course;
+    const struct log_verify_fact *agreed;
+    struct log_verify_progress progress;
     uint64_t signed_size;
     uint64_t signatures_good;
     uint64_t signatures_unknown;
 
-    bool has_head; /* only the owner may read it */
+    bool has_sealed; /* only the owner may read sealed subjects */
+    bool has_head;   /* and the head */
+    int64_t head_epoch;
     size_t head_frontier_bytes;
     uint8_t head_frontier[ACCESSLOG_FRONTIER_BYTES_MAX];
 };
 
-/* Says what does not hold; a size or an index first. */
-#define FAIL(...) (cli_complain(__VA_ARGS__), CT_CRYPTO)
+#define FAIL(...) LOG_VERIFY_FAIL(__VA_ARGS__)
 
 typedef unsigned long long number; /* for printf */
 
@@ -63,5 +67,12 @@ enum ct_status log_verify_survey(struct log_verify_scan *scan) CT_MUST_CHECK;
  * Complains itself. Errors: CT_DB. */
 enum ct_status log_verify_read_step(struct log_verify_scan *scan, uint64_t to) CT_MUST_CHECK;
 void log_verify_drop_step(struct log_verify_scan *scan);
+
+/* Reads one entry alone into scan->entries, for log_verify_drop_step() to drop. Complains itself.
+ * Errors: CT_DB. */
+enum ct_status log_verify_read_entry(struct log_verify_scan *scan, uint64_t index) CT_MUST_CHECK;
+
+/* The stored hashes, for proofs. The scan is the context. */
+struct accesslog_storage log_verify_stored(struct log_verify_scan *scan);
 
 #endif

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+import subprocess
 import tempfile
 
 import pytest
@@ -20,6 +21,7 @@ OVERRIDE = "SET session_replication_role = replica;\n"
 UNCONSTRAINED = """
 ALTER TABLE registry.log_signature DROP CONSTRAINT log_signature_size_fkey;
 ALTER TABLE registry.log_batch DROP CONSTRAINT log_batch_check;
+ALTER TABLE registry.log_published DROP CONSTRAINT log_published_size_fkey;
 """
 TABLES = ("log_head", "log_entry", "log_batch", "log_subtree", "log_signature")
 KEEP = "CREATE SCHEMA kept;" + "".join(f"CREATE TABLE kept.{t} AS SELECT * FROM registry.{t};" for t in TABLES)
@@ -138,6 +140,31 @@ SIMPLE = {  # what is done: statements and what is said, of a log
          "UPDATE registry.log_entry e SET header = o.header, header_salt = o.header_salt, leaf_hash = o.leaf_hash, "
          f"d_subject = o.d_subject FROM other o WHERE e.idx = {l.index + 1}"],
         f"size {l.batch.size}: the batch's root is not that of the entries"),
+    "an entry far behind": lambda l: (
+        "INSERT INTO registry.log_entry (idx, leaf_hash, header, header_salt, d_subject) SELECT "
+        f"15000000, leaf_hash, header, header_salt, d_subject FROM registry.log_entry WHERE idx = {l.index}",
+        f"the last batch ends at size {l.size}, the last entry at 15000001"),
+    "all entries removed": lambda l: (
+        "TRUNCATE registry.log_entry", f"the last batch ends at size {l.size}, the last entry at 0"),
+    "all batches removed": lambda l: (
+        "TRUNCATE registry.log_batch CASCADE", f"the last batch ends at size 0, the last entry at {l.size}"),
+    "a batch in a batch": lambda l: (
+        "INSERT INTO registry.log_batch (batch_id, first_idx, count, size, root, epoch) SELECT gen_random_uuid(), first_idx, "
+        f"count - 1, size - 1, root, epoch FROM registry.log_batch WHERE size = {l.batch.size}",
+        f"size {l.batch.size - 1}: the batch's root is not that of the entries"),
+    "a batch beyond the end": lambda l: (
+        "INSERT INTO registry.log_batch (batch_id, first_idx, count, size, root, epoch) SELECT gen_random_uuid(), "
+        f"{l.size}, 1, {l.size + 1}, root, epoch FROM registry.log_batch WHERE size = {l.size}",
+        f"the last batch ends at size {l.size + 1}, the last entry at {l.size}"),
+    "two roots exchanged": lambda l: (
+        "UPDATE registry.log_batch b SET root = o.root FROM registry.log_batch o WHERE b.size <> o.size AND "
+        f"b.size IN ({l.batch.size}, {l.next_batch.size}) AND o.size IN ({l.batch.size}, {l.next_batch.size})",
+        f"size {l.batch.size}: the batch's root is not that of the entries"),
+    "two subtrees exchanged": lambda l: (
+        "UPDATE registry.log_subtree s SET hash = o.hash FROM registry.log_subtree o "
+        "WHERE s.level = 8 AND o.level = 8 AND s.idx + o.idx = 1", "size 256: subtree 0 of level 8 is missing or wrong"),
+    "all subtrees removed": lambda l: (
+        "TRUNCATE registry.log_subtree", "size 256: subtree 0 of level 8 is missing or wrong"),
     "a root": lambda l: (BATCH.format("root = sha256('x')", l.batch.size),
                          f"size {l.batch.size}: the batch's root is not that of the entries"),
     "a batch removed": lambda l: (
@@ -196,6 +223,29 @@ SIMPLE = {  # what is done: statements and what is said, of a log
 def test_altered(log, copied, what):
     statements, said = SIMPLE[what](log)
     refused(log.verify(database=copied(statements)), said)
+    # A checkpoint from elsewhere does not make it right, unless nothing is wrong but that there was none.
+    if what != "all signatures removed":
+        refused(log.verify("--since", log.anchor, database=COPY), "(entry|size|subtree|the log|batch)")
+
+
+@pytest.mark.parametrize("what", SIMPLE)
+def test_the_keeper_may_not(log, copied, what):
+    """Whoever breaks into the keeper has its role in the database, and none of these statements."""
+    copied([])
+    statements, _ = SIMPLE[what](log)
+    for statement in [statements] if isinstance(statements, str) else statements:
+        done = subprocess.run(log.instance.command("psql", "-d", COPY, "-U", "casetrace_keeper", "-c", statement),
+                              capture_output=True, text=True)
+        assert done.returncode != 0 and "permission denied" in done.stderr, statement + done.stderr
+
+
+@pytest.mark.parametrize("change", ["size = size - 1", "frontier = ''", "epoch = epoch + 1", "writer = 'x'", None])
+def test_the_keeper_may_not_touch_the_head(log, copied, change):
+    copied([])
+    statement = "UPDATE registry.log_head SET " + change if change else "DELETE FROM registry.log_head"
+    done = subprocess.run(log.instance.command("psql", "-d", COPY, "-U", "casetrace_keeper", "-c", statement),
+                          capture_output=True, text=True)
+    assert done.returncode != 0 and "permission denied" in done.stderr, done.stderr
 
 
 def test_several_wrong_the_first_is_named(log, copied):
@@ -206,10 +256,23 @@ def test_several_wrong_the_first_is_named(log, copied):
 @pytest.mark.parametrize("change, said", [
     ("size = size - 1", "the head's size is not that of the last batch, {size}"),
     ("frontier = set_byte(frontier, 3, (get_byte(frontier, 3) + 1) % 256)", "size {size}: the head's frontier is not that"),
+    ("epoch = epoch + 1", "size {size}: the head's epoch is 3, that of the last entry 2"),
 ])
 def test_the_head(log, copied, change, said):
     """Who may read the head checks it as well."""
     refused(log.verify(database=copied("UPDATE registry.log_head SET " + change), user="postgres"), said.format(size=log.size))
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM registry.log_head", "TRUNCATE registry.log_head"])
+def test_no_head(log, copied, statement):
+    refused(log.verify(database=copied(statement), user="postgres"), f"the head's size is not that of the last batch, {log.size}")
+
+
+@pytest.mark.parametrize("column", ["subject_sealed", "subject_salt_sealed"])
+def test_a_sealed_subject_removed(log, copied, column):
+    """Who may read sealed columns sees that one is gone. That one was altered shows when it is opened."""
+    database = copied(ENTRY.format(column + " = NULL", log.index))
+    refused(log.verify(database=database, user="postgres"), f"entry {log.index}: its sealed subject or the salt of it is missing")
 
 
 # ---- by somebody who makes the rest fit ----------------------------------------------------------
@@ -262,6 +325,123 @@ def test_rewritten_as_a_whole(log, copied):
             f"size {tlog.Receipt(log.receipt, log.key).checkpoint.size}: the root is not the one signed in")
     early = log.file("early.checkpoint", note_of(log.early))
     assert log.verify("--since", early, database=database).returncode == 0, "that part is as it was"
+
+
+@pytest.mark.parametrize("how, first", [("inserted", "size {}: the root"), ("reordered", "size {}: the root"),
+                                        ("removed", "the log ends at size {less}, but")])
+def test_all_made_to_fit(log, copied, how, first):
+    """Inserted, reordered or removed, and all that rests on it made to fit: a checkpoint from elsewhere tells."""
+    database = copied(getattr(log, how)())
+    done = log.verify(database=database, user="postgres")
+    assert done.returncode == 0, done.stderr
+    refused(log.verify("--since", log.anchor, database=database), first.format(log.anchored[0], less=log.size - 1))
+    receipt = log.file("good.receipt", log.receipt)
+    wrong = tlog.Receipt(log.receipt, log.key)
+    refused(log.verify("--receipt", receipt, database=database),
+            f"(entry {wrong.index} is not the one of the receipt|size {wrong.checkpoint.size}: the root is not the one signed in"
+            f"|the log ends at size {log.size - 1}, but)")
+    early = log.file("early.checkpoint", note_of(log.early))
+    assert log.verify("--since", early, database=database).returncode == 0, "that part is as it was"
+
+
+# ---- from where an earlier run ended -----------------------------------------------------------
+
+
+@pytest.fixture
+def state(log):
+    """A state file that the tool may replace."""
+    path = log.instance.folder / "keys/keeper/verified"
+    path.unlink(missing_ok=True)
+    yield path
+    path.unlink(missing_ok=True)
+
+
+def put(path, text):
+    path.write_text(text)
+    path.chmod(0o644)
+
+
+def test_state(log, state):
+    done = log.verify("--state", state)
+    assert done.returncode == 0 and f"{log.size} entries in {len(log.batches)} batches" in done.stdout, done.stderr
+    assert tlog.Checkpoint(state.read_text(), log.key).size == log.signed[-1]
+    done = log.verify("--state", state)
+    assert done.returncode == 0, done.stderr
+    assert f"{log.size - log.signed[-1]} entries in" in done.stdout and f"{log.signed[-1]} entries before them were checked before" in done.stdout
+    assert [path.name for path in state.parent.glob("verified*")] == ["verified"]
+
+
+def test_state_goes_on(log, state):
+    early = tlog.Checkpoint(note_of(log.early), log.key)
+    put(state, note_of(log.early))
+    receipt = log.file("good.receipt", log.receipt)
+    done = log.verify("--state", state, "--since", log.anchor, "--receipt", receipt, "--stats")
+    assert done.returncode == 0, done.stderr
+    assert f"{early.size} entries before them were checked before" in done.stdout
+    figures = json.loads(done.stdout.splitlines()[-1])
+    assert figures["entries"] == figures["headers"] == log.size - early.size and figures["peak_rss_bytes"] < 200 << 20
+    assert tlog.Checkpoint(state.read_text(), log.key).size == log.signed[-1]
+
+
+def test_state_and_what_is_older(log, state):
+    """A checkpoint from before the state is proven consistent with it."""
+    first = log.file("first.checkpoint", note_of(log.early))
+    put(state, note_of(log.receipt))
+    done = log.verify("--state", state, "--since", first)
+    assert done.returncode == 0, done.stderr
+
+
+def test_state_after_it(log, copied, state):
+    put(state, note_of(log.early))
+    database = copied(ENTRY.format("leaf_hash = sha256('x')", log.index))
+    refused(log.verify("--state", state, database=database), LEAF.format(log.index))
+    assert state.read_text() == note_of(log.early), "it holds what was verified, and nothing later"
+
+
+def test_state_before_it(log, copied, state):
+    """What was checked before is not read again but for what the tree needs; --full reads all."""
+    put(state, note_of(log.early))
+    size = tlog.Checkpoint(note_of(log.early), log.key).size
+    database = copied(ENTRY.format("header = '{}'", 7))
+    assert log.verify("--state", state, database=database).returncode == 0
+    put(state, note_of(log.early))
+    refused(log.verify("--state", state, "--full", database=database), LEAF.format(7))
+    leaf, statement = log.forged(another_account)
+    database = copied([statement, *log.rewritten(leaf), "TRUNCATE registry.log_signature"])
+    put(state, note_of(log.receipt))
+    refused(log.verify("--state", state, database=database), "the root is not the one signed in .*: the log was rewritten or forked")
+    database = copied(ENTRY.format(f"header = {literal(log.entries[1].header)}", size - 1))
+    put(state, note_of(log.early))
+    refused(log.verify("--state", state, database=database), f"entry {size - 1} is not the one that was checked before")
+    database = copied("TRUNCATE registry.log_subtree")
+    put(state, note_of(log.receipt))
+    refused(log.verify("--state", state, database=database), "stored hashes below it are missing")
+
+
+def test_state_of_another_log(log, state):
+    put(state, note_of(log.early)[:-20] + "\n")
+    done = log.verify("--state", state)
+    assert done.returncode == 1 and "checkpoint" in done.stderr, done.stderr
+
+
+def test_two_checkpoints_of_one_size(log):
+    """Both signed: that is a fork, whatever the log says."""
+    note = log.file("one.checkpoint", note_of(log.receipt))
+    done = log.instance.tool("log", "verify", "--vkey", log.vkey, "--since", note, "--since", note)
+    assert done.returncode == 0, done.stderr
+
+
+def test_exit_statuses(log):
+    """What cannot be read is no proof of anything."""
+    verify = ["log", "verify"]
+    tool = log.instance.tool
+    assert tool(*verify, "--vkey", log.vkey, "--database", "host=/nowhere dbname=x").returncode == 3
+    assert tool(*verify, "--vkey", log.vkey, "--dir", "/nowhere").returncode == 3
+    assert tool(*verify, "--vkey", log.vkey, "--receipt", "/nowhere").returncode == 3
+    assert tool(*verify, "--vkey", log.vkey, "--url", "https://127.0.0.1:1/log", "--dir", "/nowhere").returncode == 2
+    for options in (["--url", "http://127.0.0.1/log"], ["--full", "--dir", "x"], ["--entries", "x", "--database", "x"], ["--state", "x"],
+                    ["--since", "x"], []):
+        assert tool(*verify, "--vkey", log.vkey, *options).returncode == 2, options
 
 
 def test_not_the_entry_of_a_receipt(log, copied):
@@ -328,7 +508,7 @@ def test_not_a_checkpoint(log):
     for what, text in wrong.items():
         done = log.verify("--since", log.file("wrong.checkpoint", text))
         assert done.returncode == 1 and done.stderr, f"{what}: {done.stdout}"
-    assert log.verify("--since", log.instance.folder / "none").returncode == 1
+    assert log.verify("--since", log.instance.folder / "none").returncode == 3
 
 
 # ---- receipts, with nothing but the key ------------------------------------------------------------

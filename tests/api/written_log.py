@@ -136,6 +136,50 @@ class Log:
                        for (level, index), node in tree.subtrees.items()]
         return statements + [f"UPDATE registry.log_head SET frontier = {literal(tree.frontier)}"]
 
+    def recomputed(self, leaves, ends):
+        """All roots, subtrees and the head, as they are over other leaves in batches that end there."""
+        tree, statements = Tree(), []
+        for leaf in leaves:
+            tree.append(leaf)
+            if tree.size in ends:
+                statements.append(f"UPDATE registry.log_batch SET root = {literal(tree.root)} WHERE size = {tree.size}")
+        rows = [f"({level}, {index}, {literal(node)})" for (level, index), node in tree.subtrees.items()]
+        return statements + ["DELETE FROM registry.log_subtree", f"INSERT INTO registry.log_subtree VALUES {', '.join(rows)}",
+                             f"DELETE FROM registry.log_signature WHERE size > {self.index}",
+                             f"UPDATE registry.log_head SET size = {tree.size}, frontier = {literal(tree.frontier)}"]
+
+    def shifted(self, by):
+        """All after the entry in the midst by one index, its batch one longer or shorter."""
+        far = 5_000_000  # two rows never have the same index meanwhile
+        return [f"UPDATE registry.log_entry SET idx = idx + {far} WHERE idx > {self.index}",
+                f"UPDATE registry.log_entry SET idx = idx - {far} + {by} WHERE idx >= {far}",
+                f"UPDATE registry.log_batch SET size = size + {far} WHERE first_idx > {self.index}",
+                f"UPDATE registry.log_batch SET size = size + {by}, count = count + {by} WHERE size = {self.batch.size}",
+                f"UPDATE registry.log_batch SET size = size - {far} + {by}, first_idx = first_idx + {by} WHERE size >= {far}"]
+
+    def inserted(self):
+        """Behind the entry in the midst a copy of it, and all that follows computed anew."""
+        leaves = [entry.leaf for entry in self.entries]
+        ends = {batch.size + (batch.size > self.index) for batch in self.batches}
+        return [*self.shifted(1), f"INSERT INTO registry.log_entry SELECT {self.index + 1}, leaf_hash, header, header_salt, d_subject, "
+                f"subject_sealed, subject_salt_sealed FROM registry.log_entry WHERE idx = {self.index}",
+                *self.recomputed(leaves[:self.index + 1] + leaves[self.index:], ends)]
+
+    def removed(self):
+        """Without the entry in the midst, and all that follows computed anew."""
+        leaves = [entry.leaf for entry in self.entries]
+        ends = {batch.size - (batch.size > self.index) for batch in self.batches}
+        return [f"DELETE FROM registry.log_entry WHERE idx = {self.index}", *self.shifted(-1),
+                *self.recomputed(leaves[:self.index] + leaves[self.index + 1:], ends)]
+
+    def reordered(self):
+        """The entry in the midst and the one behind it exchanged, and all that follows computed anew."""
+        leaves = [entry.leaf for entry in self.entries]
+        one, far = self.index, 5_000_000
+        leaves[one], leaves[one + 1] = leaves[one + 1], leaves[one]
+        return [f"UPDATE registry.log_entry SET idx = {to} WHERE idx = {at}"
+                for at, to in ((one, far), (one + 1, one), (far, one + 1))] + self.recomputed(leaves, {b.size for b in self.batches})
+
     def cut(self, size):
         """The log as it was at that size."""
         tree = Tree()

@@ -22,7 +22,10 @@ tests_unit_test_accesslog_policy_SOURCES = tests/unit/test_accesslog_policy.c
 tests_unit_test_accesslog_policy_LDADD = $(accesslog_test_libs)
 tests_unit_test_accesslog_verify_SOURCES = tests/unit/test_accesslog_verify.c \
   tests/unit/test_accesslog_support.h cli/log_verify.c cli/log_verify_database.c \
-  cli/log_verify_header.c cli/log_verify_receipt.c cli/log_verify_rows.c cli/files.c cli/print.c
+  cli/log_verify_header.c cli/log_verify_receipt.c cli/log_verify_rows.c cli/log_verify_facts.c \
+  cli/log_verify_tiles.c cli/log_verify_export.c cli/log_verify_stats.c cli/log_source.c \
+  cli/client.c cli/files.c cli/print.c
+tests_unit_test_accesslog_verify_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS)
 tests_unit_test_accesslog_verify_LDADD = base/libbase.a $(accesslog_test_libs) $(LIBPQ_LIBS) \
-  $(JANSSON_LIBS)
+  $(CURL_LIBS) $(JANSSON_LIBS)
 endif

@@ -183,7 +183,7 @@ static void test_refused(void **state)
     recipe.version = "2";
     expect(&recipe, CLI_FAILED);
     char *output = NULL;
-    assert_int_equal(run("no-such-receipt", &output), CLI_FAILED);
+    assert_int_equal(run("no-such-receipt", &output), CLI_UNREADABLE);
     free(output);
     assert_int_equal(run("/dev/null", &output), CLI_FAILED);
     free(output);

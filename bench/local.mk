@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-noinst_PROGRAMS += %D%/trace-load %D%/seal-purchasers %D%/solve-trials
+noinst_PROGRAMS += %D%/trace-load %D%/seal-purchasers %D%/solve-trials %D%/log-fill %D%/get-load
 %C%_trace_load_SOURCES = %D%/trace_load.c
 %C%_trace_load_LDADD = $(OPENSSL_LIBS)
 
@@ -10,4 +10,10 @@ noinst_PROGRAMS += %D%/trace-load %D%/seal-purchasers %D%/solve-trials
   %D%/solve_table.c
 %C%_solve_trials_LDADD = microstamp/libmicrostamp.a -lm -lpthread
 
-EXTRA_DIST += %D%/common.py %D%/trace %D%/partial %D%/solve-rate %D%/load.sql %D%/one_at_a_time.sql %D%/README.md
+%C%_log_fill_SOURCES = %D%/log_fill.c
+%C%_log_fill_LDADD = accesslog/libaccesslog.a auth/libauth.a base/libbase.a $(SODIUM_LIBS) $(JANSSON_LIBS) $(OPENSSL_LIBS)
+
+%C%_get_load_SOURCES = %D%/get_load.c
+%C%_get_load_LDADD = $(OPENSSL_LIBS)
+
+EXTRA_DIST += %D%/common.py %D%/trace %D%/partial %D%/log %D%/solve-rate %D%/load.sql %D%/one_at_a_time.sql %D%/README.md

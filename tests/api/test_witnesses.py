@@ -19,6 +19,7 @@ import pytest
 import tlog
 from client import ANY, Api, Client
 from instance import Instance, process_stat, wait_for
+from standby import load_on
 from witnesses import COSIGNATURE, Key, Witness, WitnessKey
 
 WAIT_S = 30
@@ -380,8 +381,12 @@ def test_a_database_that_was_put_back(strict):
     # First it is shorter than what the witness holds (409), then as long or longer and another (409, 422).
     answers = []
     while len(answers) < 4:
-        strict.start(ready=False)
-        wait_for(lambda: "another checkpoint" in strict.check()["detail"], WAIT_S, "the fork is found")
+        # Somebody who asks from the first moment on is not answered once.
+        with load_on(strict.admin) as load:
+            strict.start(ready=False)
+            wait_for(lambda: "another checkpoint" in strict.check()["detail"], WAIT_S, "the fork is found")
+            wait_for(lambda: load.replies and load.replies[-1][1] == "not_witnessed", WAIT_S, "it is refused")
+        assert 200 not in {status for status, _, _ in load.replies}
         assert strict.check()["state"] == "failed" and strict.instance.readiness()[0] == 503
         assert strict.metric('witness_conflict{witness="w0"}') == 1 and strict.metric("witness_stopped") == 1
         assert refused_for_witnesses(strict)

@@ -55,7 +55,7 @@ const struct store_statement api_statements[API_SQL_COUNT] = {
     [API_SQL_log_take] = {"log_take", "SELECT size, frontier, epoch FROM api.log_take($1)"},
     [API_SQL_log_resolve] = {"log_resolve", "SELECT api.log_resolve($1)"},
     [API_SQL_log_batch_by_size] = {"log_batch_by_size",
-                                   "SELECT root FROM api.log_batch_by_size($1)"},
+                                   "SELECT root, epoch FROM api.log_batch_by_size($1)"},
     [API_SQL_log_hashes] = {"log_hashes", "SELECT idx, hash FROM api.log_hashes($1, $2, $3)"},
     [API_SQL_log_leaves] =
         {"log_leaves", "SELECT idx, header, header_salt, d_subject FROM api.log_leaves($1, $2)"},
@@ -93,5 +93,8 @@ const struct store_statement api_statements[API_SQL_COUNT] = {
                              "SELECT pg_terminate_backend(pid, $3) FROM pg_stat_activity "
                              "WHERE pid = $1 AND backend_start = $2 AND pid <> pg_backend_pid()"},
     /* Session level: held by the writer for as long as its connection lives. */
-    [API_SQL_writer_lock] = {"writer_lock", "SELECT pg_try_advisory_lock(4849523, 1)"},
+    /* A writer that is stopped keeps its connection, and with it the lock, until it has been silent
+     * for so long. */
+    [API_SQL_writer_lock] = {"writer_lock", "SELECT pg_try_advisory_lock(4849523, 1), "
+                                            "set_config('idle_session_timeout', $1, false)"},
 };

@@ -23,6 +23,7 @@ int cli_migrate(int argc, char **argv);
 int cli_keyring_public(int argc, char **argv);
 int cli_log_verify(int argc, char **argv);
 int cli_log_mirror(int argc, char **argv);
+int cli_log_override(int argc, char **argv);
 int cli_api(int argc, char **argv);
 int cli_confusion_load(int argc, char **argv);
 int cli_trace(int argc, char **argv);

@@ -73,11 +73,51 @@ static bool lock_file(int fd)
     return true;
 }
 
+/* The newest checkpoint of both places that verifies; size 0 if none.
+ * ret_something: there is anything at all. */
+static enum ct_status read_newest(int fd, const struct accesslog_verifier *known,
+                                  size_t known_count, struct accesslog_checkpoint *ret,
+                                  unsigned *ret_place, char ret_note[ANCHOR_PLACE_BYTES],
+                                  bool *ret_something)
+{
+    *ret = (struct accesslog_checkpoint){.size = 0};
+    *ret_something = false;
+    for (unsigned place = 0; place < PLACES; place++) {
+        char note[ANCHOR_PLACE_BYTES];
+        size_t length = 0;
+        struct accesslog_checkpoint found;
+        if (read_place(fd, place, note, &length) != CT_OK)
+            return CT_IO;
+        *ret_something = *ret_something || length > 0;
+        if (length > 0 && length < sizeof note &&
+            accesslog_checkpoint_open(note, length, known, known_count, &found, NULL) ==
+                ACCESSLOG_OK &&
+            found.size > ret->size) {
+            *ret = found;
+            *ret_place = place;
+            memcpy(ret_note, note, length + 1);
+        }
+    }
+    return CT_OK;
+}
+
+enum ct_status anchor_read(int fd, const struct accesslog_verifier *known, size_t known_count,
+                           struct accesslog_checkpoint *ret, char ret_note[ANCHOR_PLACE_BYTES])
+{
+    bool something;
+    unsigned place;
+    enum ct_status status = read_newest(fd, known, known_count, ret, &place, ret_note, &something);
+    if (status == CT_OK && ret->size == 0)
+        status = something ? CT_CRYPTO : CT_NOT_FOUND;
+    return status;
+}
+
 enum ct_status anchor_open(const char *path, const struct accesslog_verifier *known,
                            size_t known_count, int *ret_fd, unsigned *ret_next_place,
                            struct accesslog_checkpoint *ret_checkpoint, struct ct_error *err)
 {
-    struct accesslog_checkpoint newest = {.size = 0};
+    struct accesslog_checkpoint newest;
+    char note[ANCHOR_PLACE_BYTES];
     bool something = false;
     unsigned newest_place = 1;
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -92,21 +132,8 @@ enum ct_status anchor_open(const char *path, const struct accesslog_verifier *kn
         (void)close(fd);
         return CT_REFUSED;
     }
-    for (unsigned place = 0; place < PLACES; place++) {
-        char note[ANCHOR_PLACE_BYTES];
-        size_t length = 0;
-        struct accesslog_checkpoint found;
-        if (read_place(fd, place, note, &length) != CT_OK)
-            goto failed;
-        something = something || length > 0;
-        if (length > 0 &&
-            accesslog_checkpoint_open(note, length, known, known_count, &found, NULL) ==
-                ACCESSLOG_OK &&
-            found.size > newest.size) {
-            newest = found;
-            newest_place = place;
-        }
-    }
+    if (read_newest(fd, known, known_count, &newest, &newest_place, note, &something) != CT_OK)
+        goto failed;
     if (something && newest.size == 0) {
         ct_error_set(err, "the anchor %s holds no checkpoint that this keyring signed", path);
         (void)close(fd);

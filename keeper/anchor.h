@@ -22,6 +22,12 @@ enum ct_status anchor_open(const char *path, const struct accesslog_verifier *kn
                            struct accesslog_checkpoint *ret_checkpoint,
                            struct ct_error *err) CT_MUST_CHECK;
 
+/* The newest checkpoint of an anchor that is open for reading, and its note.
+ * Errors: CT_IO; CT_NOT_FOUND (it is empty); CT_CRYPTO (no signature in it verifies). */
+enum ct_status anchor_read(int fd, const struct accesslog_verifier *known, size_t known_count,
+                           struct accesslog_checkpoint *ret,
+                           char ret_note[ANCHOR_PLACE_BYTES]) CT_MUST_CHECK;
+
 /* Writes a note to one place and waits until it is on disk. Errors: CT_IO. */
 enum ct_status anchor_write(int fd, unsigned place, const char *note,
                             struct ct_error *err) CT_MUST_CHECK;

@@ -15,7 +15,9 @@ enum ct_status chain_init(struct chain *chain, const struct auth_keyring *keyrin
 {
     struct accesslog_verifier known[CT_ARRAY_LENGTH(chain->signers)];
     struct accesslog_checkpoint anchored;
-    *chain = (struct chain){.keyring = keyring, .anchor = -1};
+    *chain = (struct chain){.keyring = keyring, .anchor = -1, .anchor_path = strdup(anchor_path)};
+    if (chain->anchor_path == NULL)
+        return CT_NO_MEMORY;
     (void)snprintf(chain->writer, sizeof chain->writer, "%s", writer);
     chain->signer_count = auth_keyring_log_key_count(keyring);
     for (size_t i = 0; i < chain->signer_count; i++) {
@@ -42,6 +44,8 @@ enum ct_status chain_init(struct chain *chain, const struct auth_keyring *keyrin
 
 void chain_free(struct chain *chain)
 {
+    free(chain->anchor_path);
+    chain->anchor_path = NULL;
     if (chain->anchor < 0)
         return;
     for (size_t i = 0; i < chain->signer_count; i++)
@@ -367,6 +371,23 @@ enum ct_status chain_resolve(struct chain *chain, struct store *store,
 
 /* ---- releasing ----------------------------------------------------------------------------- */
 
+/* The release mutex is held. A newer one on disk covers this one: whoever extends that extends
+ * this. */
+static enum ct_status write_anchor(struct chain *chain,
+                                   const struct accesslog_checkpoint *checkpoint, const char *note,
+                                   struct ct_error *err)
+{
+    if (checkpoint->size <= chain->released_size)
+        return CT_OK;
+    enum ct_status status = anchor_write(chain->anchor, chain->anchor_slot, note, err);
+    if (status == CT_OK) {
+        chain->anchor_slot ^= 1u;
+        chain->released_size = checkpoint->size;
+        chain->released_root = checkpoint->root;
+    }
+    return status;
+}
+
 enum ct_status chain_release(struct chain *chain, uint64_t size, const struct accesslog_hash *root,
                              char *ret_note, struct ct_error *err)
 {
@@ -378,16 +399,21 @@ enum ct_status chain_release(struct chain *chain, uint64_t size, const struct ac
                                   CHAIN_NOTE_ROOM) == 0)
         return CT_CRYPTO;
     (void)pthread_mutex_lock(&chain->release_mutex);
-    /* A newer one on disk covers this one: whoever extends that extends this. */
-    if (size > chain->released_size) {
-        status = anchor_write(chain->anchor, chain->anchor_slot, ret_note, err);
-        if (status == CT_OK) {
-            chain->anchor_slot ^= 1u;
-            chain->released_size = size;
-            chain->released_root = *root;
-            memcpy(chain->released_note, ret_note, strlen(ret_note) + 1);
-        }
-    }
+    status = write_anchor(chain, &checkpoint, ret_note, err);
+    if (status == CT_OK && size == chain->released_size)
+        memcpy(chain->released_note, ret_note, strlen(ret_note) + 1);
+    (void)pthread_mutex_unlock(&chain->release_mutex);
+    return status;
+}
+
+enum ct_status chain_adopt(struct chain *chain, const struct accesslog_checkpoint *checkpoint,
+                           const char *note, struct ct_error *err)
+{
+    (void)pthread_mutex_lock(&chain->release_mutex);
+    bool newer = checkpoint->size > chain->released_size;
+    enum ct_status status = write_anchor(chain, checkpoint, note, err);
+    if (newer && status == CT_OK)
+        chain->released_note[0] = '\0'; /* what is to be published was released here */
     (void)pthread_mutex_unlock(&chain->release_mutex);
     return status;
 }

@@ -49,8 +49,10 @@ struct chain {
     pthread_mutex_t release_mutex; /* of what follows */
     struct accesslog_signer signers[2];
     size_t signer_count;
+    char *anchor_path;
     int anchor;             /* file of the last checkpoint released */
     unsigned anchor_slot;   /* to be written next */
+    int64_t asked_ms;       /* when an operator was last told what is needed; monotonic */
     uint64_t released_size; /* of the newest checkpoint in the anchor; 0: none */
     struct accesslog_hash released_root;
     char released_note[CHAIN_NOTE_ROOM];
@@ -63,15 +65,23 @@ enum ct_status chain_init(struct chain *chain, const struct auth_keyring *keyrin
 void chain_free(struct chain *chain);
 
 /* Becomes the writer: checks the stored head (frontier against the last batch's root and the
- * highest index, the last own signature, and that the head extends the anchor), then takes the
- * head under a new epoch with a takeover entry, in one transaction on store.
+ * highest index, the last own signature, that the head extends the anchor, and that the anchor, or
+ * else somebody, knows what the former writer released), then takes the head under a new epoch with
+ * a takeover entry, in one transaction on store.
  * Errors: CT_STALE (the head is not an extension of the anchor, or is damaged: err->text says
- *         which; never serve), CT_DB…, CT_DB_LOST (try again). */
-/* The same checks, taking nothing. */
-enum ct_status chain_check(struct chain *chain, struct store *store,
-                           struct ct_error *err) CT_MUST_CHECK;
+ *         which; never serve), CT_REFUSED (nobody vouches for it: not before somebody does), CT_DB…,
+ *         CT_DB_LOST (try again). */
 enum ct_status chain_take_over(struct chain *chain, struct store *store,
                                struct ct_error *err) CT_MUST_CHECK;
+/* The same checks, taking nothing. Of who vouches only whether anybody does at all: a host that
+ * stands by learns the rest. Errors: CT_STALE for all that is refused. */
+enum ct_status chain_check(struct chain *chain, struct store *store,
+                           struct ct_error *err) CT_MUST_CHECK;
+/* Standing by: puts the writer's newest stored checkpoint into the anchor, if it extends what is
+ * there. An anchor that is empty stays so, since nothing would show that the log is whole.
+ * Errors: as chain_check(); CT_IO. */
+enum ct_status chain_follow(struct chain *chain, struct store *store,
+                            struct ct_error *err) CT_MUST_CHECK;
 /* Whether the stored head still names this writer and epoch. */
 enum ct_status chain_check_writer(struct chain *chain, struct store *store, bool *ret_mine,
                                   struct ct_error *err) CT_MUST_CHECK;
@@ -101,6 +111,10 @@ enum ct_status chain_resolve(struct chain *chain, struct store *store,
  * Errors: CT_IO: the answers must not leave. */
 enum ct_status chain_release(struct chain *chain, uint64_t size, const struct accesslog_hash *root,
                              char *ret_note, struct ct_error *err) CT_MUST_CHECK;
+/* Puts a checkpoint that another host released into the anchor, unless a newer one is there. The
+ * caller has verified it. Errors: CT_IO. */
+enum ct_status chain_adopt(struct chain *chain, const struct accesslog_checkpoint *checkpoint,
+                           const char *note, struct ct_error *err) CT_MUST_CHECK;
 /* The newest released checkpoint; 0 and "" if none. */
 uint64_t chain_released(struct chain *chain, char ret_note[CHAIN_NOTE_ROOM]);
 

@@ -26,6 +26,7 @@ enum keeper_state {
     KEEPER_STARTING,  /* the database has not answered yet, or does not any more */
     KEEPER_MIGRATING, /* the schema is not ready */
     KEEPER_STANDBY,   /* another keeper is the writer */
+    KEEPER_UNVOUCHED, /* none is, and this one may not take over: see vouch.h */
     KEEPER_ACTIVE,
     KEEPER_ENDING, /* this process must end by itself */
 };

@@ -16,6 +16,7 @@
 #define LIMIT_SPLIT_MS 8000      /* keeper: halving a batch that fails, from its beginning */
 #define LIMIT_BULK_STATEMENT_MS 12000  /* PostgreSQL statement_timeout, bulk lane */
 #define LIMIT_IDLE_TRANSACTION_MS 5000 /* PostgreSQL idle_in_transaction_session_timeout */
+#define LIMIT_SILENT_WRITER_MS 5000    /* PostgreSQL idle_session_timeout of who holds the lock */
 #define LIMIT_SESSION_END_MS 1500      /* of a PostgreSQL session that was told to */
 #define LIMIT_CONNECT_MS 2000          /* to PostgreSQL */
 #define LIMIT_WITNESS_CONNECT_MS 3000  /* courier: to a witness */

@@ -20,6 +20,7 @@ static enum api_error refusal_of(struct keeper *keeper)
     case KEEPER_MIGRATING:
         return API_ERROR_SCHEMA_STALE;
     case KEEPER_STANDBY:
+    case KEEPER_UNVOUCHED:
     case KEEPER_ENDING:
         break;
     }

@@ -47,6 +47,9 @@ static const char *state_text(enum keeper_state state)
         return "the schema is being migrated";
     case KEEPER_STANDBY:
         return "another keeper writes the log; this one stands by";
+    case KEEPER_UNVOUCHED:
+        return "nobody writes the log, and this keeper does not know whether it is whole: its log "
+               "says what is needed";
     case KEEPER_ACTIVE:
         return "this keeper writes the log";
     case KEEPER_ENDING:

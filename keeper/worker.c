@@ -19,6 +19,7 @@
 #define TICK_MS 200
 #define FILL_ROWS 4096
 #define SIGN_MS 1000
+#define FOLLOW_MS 500
 #define USED_MS 2000
 #define COUNT_MS 1000
 #define MAINTAIN_MS 60000
@@ -31,6 +32,7 @@ struct worker {
     bool is_writer;
     int64_t done_ms[WORKER_STEPS]; /* when each step was done last; monotonic */
     int64_t complained_ms;
+    int64_t followed_ms;
     uint64_t signed_size;
     struct reader reader;
 };
@@ -92,11 +94,17 @@ static enum ct_status open_store(struct worker *worker, struct ct_error *err)
 
 static enum ct_status try_lock(struct worker *worker, bool *ret_locked, struct ct_error *err)
 {
+    struct store_params params;
     struct store_result *result = NULL;
-    enum ct_status status = call_plain(worker, API_SQL_writer_lock, &result, err);
+    char silence_ms[16];
+    (void)snprintf(silence_ms, sizeof silence_ms, "%d", LIMIT_SILENT_WRITER_MS);
+    store_params_init(&params);
+    store_param_text(&params, silence_ms);
+    enum ct_status status = call(worker, API_SQL_writer_lock, &params, &result, err);
     if (status == CT_OK)
         *ret_locked = store_get_bool(result, 0, 0);
     store_result_free(result);
+    store_params_free(&params);
     return status;
 }
 
@@ -175,6 +183,47 @@ static enum ct_status load_vocabulary(struct worker *worker, const char *kind,
     return status;
 }
 
+static enum ct_status store_signature(struct worker *worker, struct ct_error *err)
+{
+    struct keeper *keeper = worker->keeper;
+    struct store_params params;
+    char note[CHAIN_NOTE_ROOM];
+    uint64_t size = chain_released(&keeper->chain, note);
+    const char *lines = strstr(note, "\n\n");
+    if (size == 0 || size == worker->signed_size || lines == NULL)
+        return CT_OK;
+    store_params_init(&params);
+    store_param_bigint(&params, (int64_t)size);
+    store_param_text(&params, auth_keyring_origin(keeper->keyring));
+    store_param_text(&params, lines + 2);
+    enum ct_status status = call(worker, API_SQL_log_sign_store, &params, NULL, err);
+    if (status == CT_OK)
+        worker->signed_size = size;
+    store_params_free(&params);
+    return status;
+}
+
+static bool is_due(int64_t *last_ms, int64_t every_ms)
+{
+    int64_t now_ms = ct_mono_ms();
+    if (now_ms - *last_ms < every_ms)
+        return false;
+    *last_ms = now_ms;
+    return true;
+}
+
+/* Follows the writer's checkpoints, so that this host knows what that one released. */
+static enum ct_status stand_by(struct worker *worker, struct ct_error *err)
+{
+    struct keeper *keeper = worker->keeper;
+    enum ct_status status = CT_OK;
+    if (is_due(&worker->followed_ms, FOLLOW_MS))
+        status = chain_follow(&keeper->chain, worker->store, err);
+    if (status == CT_OK)
+        atomic_store(&keeper->state, KEEPER_STANDBY);
+    return status;
+}
+
 static enum ct_status become_writer(struct worker *worker, struct ct_error *err)
 {
     struct keeper *keeper = worker->keeper;
@@ -184,10 +233,8 @@ static enum ct_status become_writer(struct worker *worker, struct ct_error *err)
     enum ct_status status = try_lock(worker, &locked, err);
     if (status != CT_OK)
         return status;
-    if (!locked) {
-        atomic_store(&keeper->state, KEEPER_STANDBY);
-        return CT_OK;
-    }
+    if (!locked)
+        return stand_by(worker, err);
     /* Who stood by for long has not seen what was done to the database meanwhile. */
     status = check_digest(worker, err);
     if (status == CT_OK)
@@ -200,6 +247,9 @@ static enum ct_status become_writer(struct worker *worker, struct ct_error *err)
         status = load_vocabulary(worker, "placement", &keeper->placements, err);
     if (status == CT_OK && keeper->chain.epoch == 0) {
         status = chain_take_over(&keeper->chain, worker->store, err);
+        /* For those that stand by: what they know of this epoch is what they may take over with. */
+        if (status == CT_OK)
+            status = store_signature(worker, err);
     } else if (status == CT_OK) {
         /* The connection was lost and the lock with it: nobody may have taken over meanwhile. */
         status = chain_check_writer(&keeper->chain, worker->store, &mine, err);
@@ -246,26 +296,6 @@ static enum ct_status fill(struct worker *worker, struct ct_error *err)
     return status;
 }
 
-static enum ct_status store_signature(struct worker *worker, struct ct_error *err)
-{
-    struct keeper *keeper = worker->keeper;
-    struct store_params params;
-    char note[CHAIN_NOTE_ROOM];
-    uint64_t size = chain_released(&keeper->chain, note);
-    const char *lines = strstr(note, "\n\n");
-    if (size == 0 || size == worker->signed_size || lines == NULL)
-        return CT_OK;
-    store_params_init(&params);
-    store_param_bigint(&params, (int64_t)size);
-    store_param_text(&params, auth_keyring_origin(keeper->keyring));
-    store_param_text(&params, lines + 2);
-    enum ct_status status = call(worker, API_SQL_log_sign_store, &params, NULL, err);
-    if (status == CT_OK)
-        worker->signed_size = size;
-    store_params_free(&params);
-    return status;
-}
-
 static enum ct_status note_used(struct worker *worker, struct ct_error *err)
 {
     struct keeper_view *view = &worker->keeper->view;
@@ -302,15 +332,6 @@ static enum ct_status log_strangers(struct worker *worker, bool at_once, struct 
     json_decref(subject);
     free(batch);
     return status;
-}
-
-static bool is_due(int64_t *last_ms, int64_t every_ms)
-{
-    int64_t now_ms = ct_mono_ms();
-    if (now_ms - *last_ms < every_ms)
-        return false;
-    *last_ms = now_ms;
-    return true;
 }
 
 /* What fails behind the batches for a reason of its own must not stop them: it shows as a lag, and
@@ -377,7 +398,9 @@ static void lose(struct worker *worker, enum ct_status status, const struct ct_e
         return;
     if (atomic_load(&keeper->state) == KEEPER_ACTIVE || is_due(&worker->complained_ms, COMPLAIN_MS))
         ct_log(CT_LOG_WARNING, "worker: %s", err->text);
-    atomic_store(&keeper->state, status == CT_STALE ? KEEPER_MIGRATING : KEEPER_STARTING);
+    atomic_store(&keeper->state, status == CT_STALE     ? KEEPER_MIGRATING
+                                 : status == CT_REFUSED ? KEEPER_UNVOUCHED
+                                                        : KEEPER_STARTING);
     store_close(worker->store);
     worker->store = NULL;
     worker->is_writer = false;

@@ -102,10 +102,10 @@ COMMENT ON FUNCTION api.log_resolve(uuid) IS
     'whether a batch whose COMMIT got no answer has committed; final if the session to which it was sent has ended';
 
 CREATE FUNCTION api.log_batch_by_size(of_size bigint)
-    RETURNS TABLE (batch_id uuid, first_idx bigint, count integer, size bigint, root bytea, at timestamptz)
+    RETURNS TABLE (batch_id uuid, first_idx bigint, count integer, size bigint, root bytea, at timestamptz, epoch bigint)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT b.batch_id, b.first_idx, b.count, b.size, b.root, b.at
+    SELECT b.batch_id, b.first_idx, b.count, b.size, b.root, b.at, b.epoch
     FROM registry.log_batch b WHERE b.size = of_size
 $$;
 COMMENT ON FUNCTION api.log_batch_by_size(bigint) IS 'the batch after which the log had that size; no row if none';

@@ -32,6 +32,7 @@ class Standby(Instance):
         folder = first.folder / name
         folder.mkdir()
         super().__init__(folder, prefix=first.prefix)
+        self.first = first
         self.certificate = first.certificate
         config = configparser.ConfigParser(interpolation=None)
         config.read(first.configuration)
@@ -47,6 +48,9 @@ class Standby(Instance):
                 ["setpriv", "--pdeathsig", "TERM", self.prefix / "sbin/casetraced", "--config", self.configuration],
                 stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=self.environment)
 
+    def tool(self, *arguments, **options):
+        return self.first.tool(*arguments, **options)
+
 
 class World:
     """The first daemon with its database, and what is asked of whichever."""
@@ -59,15 +63,23 @@ class World:
     def client(self, instance):
         return Client(Api(instance, self.contract, self.key), self.first.administrator_key)
 
-    def standby(self, copied=False):
-        """A second daemon that stands by. copied: its anchor is a copy of the first's, else it has none yet."""
+    def standby(self, given=""):
+        """A second daemon that stands by. It is given the first's anchor, as its own or (".former") beside it."""
         second = Standby(self.first)
         self.seconds.append(second)
-        if copied:
-            self.first.as_keeper("cp", second.anchor.removesuffix("-second"), second.anchor, check=True)
+        self.give_anchor(second, given)
         second.start_daemon()
         wait_for(lambda: stands_by(second), TAKEOVER_S, "a daemon that stands by")
         return second
+
+    def give_anchor(self, instance, given="", of=None):
+        self.first.as_keeper("cp", of or self.anchor, instance.anchor + given, check=True)
+
+    @property
+    def anchor(self):
+        config = configparser.ConfigParser(interpolation=None)
+        config.read(self.first.configuration)
+        return config["keeper"]["anchor"]
 
     def stop(self):
         for second in self.seconds:

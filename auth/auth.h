@@ -35,6 +35,22 @@ struct auth_keyring;
 enum ct_status auth_keyring_create(const char *path, const char *origin, uid_t owner, gid_t group,
                                    struct ct_error *err) CT_MUST_CHECK;
 
+/* What a rotation does. */
+enum auth_rotation {
+    AUTH_ROTATE_LOG,        /* a second log key, which signs beside the first from now on */
+    AUTH_ROTATE_LOG_FINISH, /* the first one, which was before, is removed */
+    AUTH_ROTATE_SUBJECT,    /* a new subject key; those before open what they sealed */
+};
+
+/* Changes the keyring's file, in place of the one that is there and with its owner: whole or not at
+ * all, on disk when this returns. Who has loaded it before keeps what it has.
+ * owner: as for auth_keyring_load().
+ * Errors: CT_REFUSED (a rotation of the log key has begun already, or none has; somebody else
+ *         rotates at this moment), CT_LIMIT (the keyring holds no more keys), and as
+ *         auth_keyring_load(). */
+enum ct_status auth_keyring_rotate(const char *path, uid_t owner, enum auth_rotation rotation,
+                                   struct ct_error *err) CT_MUST_CHECK;
+
 /* Reads a keyring into one guarded, locked and read-only block of memory. Says in the operational
  * log when the memory cannot be locked.
  * owner:  who must own the file: AUTH_OWNER_SELF, or as root the user that the keeper runs as.

@@ -42,6 +42,20 @@ struct auth_keyring {
  * is also a name in verifier keys, where both have a meaning. */
 bool auth_origin_valid(const char *origin);
 
+/* The keyring's file as JSON, and the file, open. Errors: as auth_keyring_load().
+ * Owner: both are the caller's. */
+enum ct_status auth_keyring_json(const char *path, uid_t owner, int *ret_fd, json_t **ret,
+                                 struct ct_error *err) CT_MUST_CHECK;
+
+/* Writes a keyring's text, whole or not at all, on disk when this returns.
+ * replace: in the place of the one that is there. Errors: CT_REFUSED (there is one), CT_IO; errno
+ * says why. */
+enum ct_status auth_keyring_write(const char *path, const char *text, uid_t owner, gid_t group,
+                                  bool replace) CT_MUST_CHECK;
+
+/* That many random bytes (AUTH_SECRET_BYTES at most) as hex; NULL when there is no memory. */
+json_t *auth_random_hex(size_t count);
+
 /* The key with that id, or NULL. */
 const struct auth_secret *auth_secret_find(const struct auth_secret *secrets, size_t count,
                                            const uint8_t id[AUTH_KEY_ID_BYTES]);

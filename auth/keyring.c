@@ -223,35 +223,51 @@ static void protect(struct auth_keyring *keyring)
                strerror(errno));
 }
 
-enum ct_status auth_keyring_load(const char *path, uid_t owner, struct auth_keyring **ret,
+enum ct_status auth_keyring_json(const char *path, uid_t owner, int *ret_fd, json_t **ret,
                                  struct ct_error *err)
 {
-    struct auth_keyring *keyring = NULL;
-    char *text = NULL;
-    json_t *json = NULL;
+    const struct ct_json_limits limits = {.depth = 4, .values = 4096};
     int fd = -1;
     size_t length = 0;
-
     enum ct_status status = open_private(path, owner, &fd, &length, err);
     if (status != CT_OK)
         return status;
-    text = sodium_malloc(length);
-    keyring = sodium_malloc(sizeof *keyring);
-    if (text == NULL || keyring == NULL) {
+    char *text = sodium_malloc(length);
+    if (text == NULL) {
+        ct_error_set(err, "no memory for the keyring");
+        status = CT_NO_MEMORY;
+    } else if (!read_all(fd, text, length)) {
+        ct_error_set(err, "cannot read keyring %s", path);
+        status = CT_IO;
+    } else {
+        status = ct_json_decode(text, length, limits, ret, err);
+        if (status == CT_LIMIT)
+            status = CT_BAD_INPUT;
+    }
+    sodium_free(text);
+    if (status == CT_OK)
+        *ret_fd = fd;
+    else
+        (void)close(fd);
+    return status;
+}
+
+enum ct_status auth_keyring_load(const char *path, uid_t owner, struct auth_keyring **ret,
+                                 struct ct_error *err)
+{
+    json_t *json = NULL;
+    int fd = -1;
+    enum ct_status status = auth_keyring_json(path, owner, &fd, &json, err);
+    if (status != CT_OK)
+        return status;
+    struct auth_keyring *keyring = sodium_malloc(sizeof *keyring);
+    if (keyring == NULL) {
         ct_error_set(err, "no memory for the keyring");
         status = CT_NO_MEMORY;
         goto out;
     }
     sodium_memzero(keyring, sizeof *keyring);
-    if (!read_all(fd, text, length)) {
-        ct_error_set(err, "cannot read keyring %s", path);
-        status = CT_IO;
-        goto out;
-    }
-    struct ct_json_limits limits = {.depth = 4, .values = 4096};
-    status = ct_json_decode(text, length, limits, &json, err);
-    if (status == CT_OK)
-        status = read_keyring(json, keyring, err);
+    status = read_keyring(json, keyring, err);
     if (status != CT_OK) {
         if (status == CT_LIMIT)
             status = CT_BAD_INPUT;
@@ -262,7 +278,6 @@ enum ct_status auth_keyring_load(const char *path, uid_t owner, struct auth_keyr
     keyring = NULL;
 out:
     json_decref(json);
-    sodium_free(text);
     sodium_free(keyring);
     (void)close(fd);
     return status;

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static json_t *random_hex(size_t count)
+json_t *auth_random_hex(size_t count)
 {
     uint8_t bytes[AUTH_SECRET_BYTES];
     char text[2 * sizeof bytes + 1];
@@ -27,16 +27,16 @@ static json_t *random_hex(size_t count)
 /* The keyring's text in memory of free(); NULL when there is none. */
 static char *new_keyring_text(const char *origin)
 {
-    json_t *purchaser = random_hex(AUTH_KEY_ID_BYTES);
-    json_t *subject = random_hex(AUTH_KEY_ID_BYTES);
+    json_t *purchaser = auth_random_hex(AUTH_KEY_ID_BYTES);
+    json_t *subject = auth_random_hex(AUTH_KEY_ID_BYTES);
     char *text = NULL;
     json_t *json = json_pack(
         "{s:i, s:s, s:[{s:s, s:o}], s:[{s:O, s:o}], s:[{s:O, s:o}], s:o, s:o, s:{s:O, s:O}}", "v",
-        1, "origin", origin, "log_keys", "name", origin, "seed", random_hex(AUTH_SECRET_BYTES),
-        "purchaser_keys", "id", purchaser, "key", random_hex(AUTH_SECRET_BYTES), "subject_keys",
-        "id", subject, "key", random_hex(AUTH_SECRET_BYTES), "credential_key",
-        random_hex(AUTH_SECRET_BYTES), "request_mac_key", random_hex(AUTH_SECRET_BYTES), "current",
-        "purchaser_key", purchaser, "subject_key", subject);
+        1, "origin", origin, "log_keys", "name", origin, "seed", auth_random_hex(AUTH_SECRET_BYTES),
+        "purchaser_keys", "id", purchaser, "key", auth_random_hex(AUTH_SECRET_BYTES),
+        "subject_keys", "id", subject, "key", auth_random_hex(AUTH_SECRET_BYTES), "credential_key",
+        auth_random_hex(AUTH_SECRET_BYTES), "request_mac_key", auth_random_hex(AUTH_SECRET_BYTES),
+        "current", "purchaser_key", purchaser, "subject_key", subject);
     if (json != NULL)
         text = json_dumps(json, JSON_INDENT(2));
     json_decref(json);
@@ -76,8 +76,9 @@ static enum ct_status sync_folder(const char *path)
     return status;
 }
 
-/* The file gets its name only when it is whole, and link() does not replace one that is there. */
-static enum ct_status write_new(const char *path, const char *text, uid_t owner, gid_t group)
+/* The file gets its name only when it is whole. link() does not replace one that is there. */
+enum ct_status auth_keyring_write(const char *path, const char *text, uid_t owner, gid_t group,
+                                  bool replace)
 {
     char temporary[PATH_MAX];
     int length = snprintf(temporary, sizeof temporary, "%s.%08x.new", path, randombytes_random());
@@ -90,11 +91,14 @@ static enum ct_status write_new(const char *path, const char *text, uid_t owner,
     if (fd < 0)
         return CT_IO;
     enum ct_status status = write_file(fd, text, owner, group);
-    if (status == CT_OK && link(temporary, path) != 0)
+    if (status == CT_OK && replace)
+        status = rename(temporary, path) == 0 ? CT_OK : CT_IO;
+    else if (status == CT_OK && link(temporary, path) != 0)
         status = errno == EEXIST ? CT_REFUSED : CT_IO;
     int cause = errno;
     (void)close(fd);
-    (void)unlink(temporary);
+    if (status != CT_OK || !replace)
+        (void)unlink(temporary);
     errno = cause;
     return status == CT_OK ? sync_folder(path) : status;
 }
@@ -114,7 +118,7 @@ enum ct_status auth_keyring_create(const char *path, const char *origin, uid_t o
         ct_error_set(err, "no memory for a keyring");
         return CT_NO_MEMORY;
     }
-    enum ct_status status = write_new(path, text, owner, group);
+    enum ct_status status = auth_keyring_write(path, text, owner, group, false);
     if (status == CT_REFUSED)
         ct_error_set(err, "there is already a keyring %s", path);
     else if (status != CT_OK)

@@ -21,6 +21,7 @@
 int cli_init(int argc, char **argv);
 int cli_migrate(int argc, char **argv);
 int cli_keyring_public(int argc, char **argv);
+int cli_keys_rotate(int argc, char **argv);
 int cli_log_verify(int argc, char **argv);
 int cli_log_mirror(int argc, char **argv);
 int cli_log_override(int argc, char **argv);

@@ -3,7 +3,7 @@ bin_PROGRAMS += %D%/casetrace
 %C%_casetrace_SOURCES = %D%/cli.h %D%/main.c %D%/print.c %D%/files.c %D%/client.c %D%/call.c \
   %D%/calls.c %D%/api_command.c %D%/confusion.c %D%/trace.c %D%/trace_request.h %D%/trace_request.c \
   %D%/trace_text.h %D%/trace_text.c \
-  %D%/init.h %D%/init.c %D%/init_database.c %D%/init_log.c %D%/init_keyring.c %D%/log_override.c \
+  %D%/init.h %D%/init.c %D%/init_database.c %D%/init_log.c %D%/init_keyring.c %D%/init_keys.c %D%/log_override.c \
   %D%/migrate.h %D%/migrate.c %D%/migrate_files.h %D%/migrate_files.c \
   %D%/log_verify.h %D%/log_verify_scan.h %D%/log_verify.c %D%/log_verify_database.c \
   %D%/log_verify_header.c %D%/log_verify_receipt.c %D%/log_verify_rows.c %D%/log_verify_facts.c \

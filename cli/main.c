@@ -24,6 +24,7 @@ struct command {
 static const struct command commands[] = {
     {"init", cli_init, "Makes the keyring, the first administrator and entry 0 of the log."},
     {"migrate", cli_migrate, "Brings the database's schema to this version."},
+    {"keys rotate", cli_keys_rotate, "Puts a new key into the keyring."},
     {"keyring public", cli_keyring_public, "Prints the log's verifier key."},
     {"log verify", cli_log_verify, "Checks the access log, or a receipt."},
     {"log mirror", cli_log_mirror, "Keeps a checked copy of the log's public view."},

@@ -69,8 +69,8 @@ void chain_free(struct chain *chain);
  * else somebody, knows what the former writer released), then takes the head under a new epoch with
  * a takeover entry, in one transaction on store.
  * Errors: CT_STALE (the head is not an extension of the anchor, or is damaged: err->text says
- *         which; never serve), CT_REFUSED (nobody vouches for it: not before somebody does), CT_DB…,
- *         CT_DB_LOST (try again). */
+ *         which; never serve), CT_REFUSED (nobody vouches for it: wait until somebody does),
+ *         CT_DB…, CT_DB_LOST (try again). */
 enum ct_status chain_take_over(struct chain *chain, struct store *store,
                                struct ct_error *err) CT_MUST_CHECK;
 /* The same checks, taking nothing. Of who vouches only whether anybody does at all: a host that

@@ -68,6 +68,8 @@ static char *header_text(const struct entry_origin *origin, const char *operatio
     ct_time_format(origin->time_ms, time);
     ct_json_write_text(&out, "time", time);
     ct_json_write_int(&out, "v", 1);
+    if (origin->verifier != NULL)
+        ct_json_write_text(&out, "verifier", origin->verifier);
     ct_json_write_close(&out, '}');
     return ct_json_write_end(&out);
 }
@@ -154,15 +156,12 @@ static enum ct_status append_own(struct chain *chain, struct store *store, const
                            : chain_release(chain, batch->tree.size, &batch->root, note, err);
 }
 
-enum ct_status entry_append_own(struct chain *chain, struct store *store, const char *operation,
+static enum ct_status append_of(struct chain *chain, struct store *store,
+                                const struct entry_origin *origin, const char *operation,
                                 const char *outcome, json_t *subject_take,
                                 struct accesslog_batch *batch, struct ct_error *err)
 {
-    struct entry_origin origin = {.origin = auth_keyring_origin(chain->keyring),
-                                  .server = chain->writer,
-                                  .epoch = chain->epoch,
-                                  .time_ms = ct_now_ms()};
-    char *header = header_text(&origin, operation, outcome, NULL, NULL);
+    char *header = header_text(origin, operation, outcome, NULL, NULL);
     char *subject = subject_take == NULL ? NULL : ct_json_text(subject_take);
     enum ct_status status = CT_NO_MEMORY;
     if (header != NULL && subject != NULL)
@@ -171,4 +170,31 @@ enum ct_status entry_append_own(struct chain *chain, struct store *store, const 
     free(header);
     free(subject);
     return status;
+}
+
+static struct entry_origin own_origin(const struct chain *chain)
+{
+    return (struct entry_origin){.origin = auth_keyring_origin(chain->keyring),
+                                 .server = chain->writer,
+                                 .epoch = chain->epoch,
+                                 .time_ms = ct_now_ms()};
+}
+
+enum ct_status entry_append_own(struct chain *chain, struct store *store, const char *operation,
+                                const char *outcome, json_t *subject_take,
+                                struct accesslog_batch *batch, struct ct_error *err)
+{
+    const struct entry_origin origin = own_origin(chain);
+    return append_of(chain, store, &origin, operation, outcome, subject_take, batch, err);
+}
+
+enum ct_status entry_append_key(struct chain *chain, struct store *store, const char *verifier,
+                                struct accesslog_batch *batch, struct ct_error *err)
+{
+    struct entry_origin origin = own_origin(chain);
+    origin.verifier = verifier;
+    enum ct_status status = store_queue_begin(store);
+    return status != CT_OK ? status
+                           : append_of(chain, store, &origin, "key", "ok",
+                                       json_pack("{s:s}", "verifier", verifier), batch, err);
 }

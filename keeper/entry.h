@@ -14,6 +14,7 @@ struct entry_origin {
     const char *server;
     int64_t epoch;
     int64_t time_ms;
+    const char *verifier; /* of an entry that announces a key; NULL in all others */
 };
 
 /* "ok", "replayed" or the name of an error. */
@@ -33,6 +34,12 @@ enum ct_status entry_of_request(const struct entry_origin *origin,
  * Errors: as chain_append() and chain_release(). */
 enum ct_status entry_append_own(struct chain *chain, struct store *store, const char *operation,
                                 const char *outcome, json_t *subject_take,
+                                struct accesslog_batch *batch, struct ct_error *err) CT_MUST_CHECK;
+
+/* Appends the entry, operation `key`, that announces a log key, with its verifier key in the
+ * header, so that every reader of the log learns it. Begins the transaction itself.
+ * Errors: as entry_append_own(). */
+enum ct_status entry_append_key(struct chain *chain, struct store *store, const char *verifier,
                                 struct accesslog_batch *batch, struct ct_error *err) CT_MUST_CHECK;
 
 #endif

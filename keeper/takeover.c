@@ -334,7 +334,38 @@ static json_t *takeover_subject(const struct chain *chain, const struct head *be
     return subject;
 }
 
+/* Which of this keyring's keys have not signed the last stored checkpoint: they are new. */
+static void find_new_keys(const struct chain *chain, uint64_t signed_size, const char *note,
+                          bool ret_new[CT_ARRAY_LENGTH(((struct chain *)0)->signers)])
+{
+    struct accesslog_checkpoint checkpoint;
+    for (size_t i = 0; i < chain->signer_count; i++)
+        ret_new[i] = signed_size > 0 &&
+                     accesslog_checkpoint_open(note, strlen(note), &chain->signers[i].verifier, 1,
+                                               &checkpoint, NULL) != ACCESSLOG_OK;
+}
+
+/* Before anything else is served under it, a new key is in the log. */
+static enum ct_status announce_keys(struct chain *chain, struct store *store, const bool *is_new,
+                                    struct accesslog_batch *batch, struct ct_error *err)
+{
+    char verifier[ACCESSLOG_VERIFIER_TEXT_MAX];
+    enum ct_status status = CT_OK;
+    for (size_t i = 0; i < chain->signer_count && status == CT_OK; i++) {
+        if (!is_new[i])
+            continue;
+        if (accesslog_verifier_format(&chain->signers[i].verifier, verifier, sizeof verifier) == 0)
+            return CT_CRYPTO;
+        status = entry_append_key(chain, store, verifier, batch, err);
+        if (status == CT_OK)
+            ct_log(CT_LOG_NOTICE, "signs with a new key, too: %s", verifier);
+    }
+    return status;
+}
+
+/* ret_new: as find_new_keys() has it. */
 static enum ct_status check_head(struct chain *chain, struct store *store, struct head *ret,
+                                 bool ret_new[CT_ARRAY_LENGTH(((struct chain *)0)->signers)],
                                  struct ct_error *err)
 {
     struct accesslog_checkpoint signed_last;
@@ -347,14 +378,19 @@ static enum ct_status check_head(struct chain *chain, struct store *store, struc
         if (status == CT_STALE)
             explain(chain, ret);
     }
-    return status == CT_OK ? check_signature(chain, store, &signed_last, note, err) : status;
+    if (status == CT_OK)
+        status = check_signature(chain, store, &signed_last, note, err);
+    if (status == CT_OK)
+        find_new_keys(chain, signed_last.size, note, ret_new);
+    return status;
 }
 
 enum ct_status chain_check(struct chain *chain, struct store *store, struct ct_error *err)
 {
     struct head head;
+    bool is_new[CT_ARRAY_LENGTH(chain->signers)];
     json_t *override = NULL;
-    enum ct_status status = check_head(chain, store, &head, err);
+    enum ct_status status = check_head(chain, store, &head, is_new, err);
     if (status == CT_OK && chain->released_size == 0)
         status = find_voucher(chain, store, &head, &override, err);
     json_decref(override);
@@ -387,11 +423,12 @@ enum ct_status chain_follow(struct chain *chain, struct store *store, struct ct_
 enum ct_status chain_take_over(struct chain *chain, struct store *store, struct ct_error *err)
 {
     struct head head;
+    bool is_new[CT_ARRAY_LENGTH(chain->signers)];
     json_t *override = NULL;
     struct accesslog_batch *batch = malloc(sizeof *batch);
     if (batch == NULL)
         return CT_NO_MEMORY;
-    enum ct_status status = check_head(chain, store, &head, err);
+    enum ct_status status = check_head(chain, store, &head, is_new, err);
     if (status == CT_OK)
         status = find_voucher(chain, store, &head, &override, err);
     if (status == CT_OK)
@@ -401,6 +438,8 @@ enum ct_status chain_take_over(struct chain *chain, struct store *store, struct 
                                   takeover_subject(chain, &head, override), batch, err);
         if (status == CT_OK && override != NULL)
             vouch_override_used(chain->anchor_path);
+        if (status == CT_OK)
+            status = announce_keys(chain, store, is_new, batch, err);
     }
     if (status != CT_OK && !chain->unresolved)
         chain->epoch = 0; /* it did not happen: the next look takes over again */

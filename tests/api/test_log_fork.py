@@ -31,7 +31,7 @@ class Continuation:
 
 @pytest.fixture(scope="module")
 def forked(contract):
-    """Runs a daemon on a database and then, with an empty anchor, on a copy that was made of it before."""
+    """Runs a daemon on a database and then, with the anchor of before, on a copy that was made of it before."""
     with tempfile.TemporaryDirectory(prefix="casetrace-fork-") as folder:
         os.chmod(folder, 0o755)  # as root the parts run as other users
         instance = Instance(folder, pg=["fsync=off"])
@@ -48,6 +48,9 @@ def forked(contract):
             assert instance.stop_daemon() == 0
             size = int(instance.psql("SELECT size FROM registry.log_head"))
             instance.psql(f"CREATE DATABASE {OTHER} TEMPLATE casetrace", "postgres")
+            configuration = instance.configuration.read_text()
+            anchor = re.search(r"^anchor = (.*)$", configuration, re.M).group(1)
+            instance.as_keeper("cp", anchor, anchor + ".other", check=True)
 
             def run():
                 instance.start_daemon()
@@ -57,8 +60,6 @@ def forked(contract):
                 return kept
 
             first = run()
-            configuration = instance.configuration.read_text()
-            anchor = re.search(r"^anchor = (.*)$", configuration, re.M).group(1)
             instance.configuration.write_text(configuration.replace("dbname=casetrace", f"dbname={OTHER}")
                                               .replace(f"anchor = {anchor}", f"anchor = {anchor}.other"))
             second = run()

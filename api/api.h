@@ -103,6 +103,14 @@ struct api_told {
     uint32_t times; /* readings that tell of its code: see budget_shown_often() */
 };
 
+#define API_HEADERS_MAX 3
+
+/* A header of an answer beside those that all have. */
+struct api_header {
+    const char *name; /* a constant */
+    char value[160];
+};
+
 /* One request on its way. Strings point into the message it came with. */
 struct api_request {
     enum api_operation operation;
@@ -133,9 +141,13 @@ struct api_request {
     bool has_resource;
     unsigned retry_after_s; /* of a refusal; 0: as its error says */
     const char *state;      /* of a trace's answer, a constant; NULL: none was made */
-    int candidates;         /* for the log's header; -1: not a trace */
-    int disclosed;          /* purchasers */
-    struct api_told *told;  /* owned */
+    struct api_header headers[API_HEADERS_MAX]; /* set by a render step */
+    unsigned header_count;
+    uint64_t read_first; /* entries of the log that the answer shows */
+    uint32_t read_count;
+    int candidates;        /* for the log's header; -1: not a trace */
+    int disclosed;         /* purchasers */
+    struct api_told *told; /* owned */
     size_t told_count;
     uint32_t guns;      /* that an answer speaks of; 0: none was made, or of one */
     uint32_t unmatched; /* of them, those that nothing registered fits */
@@ -236,7 +248,9 @@ extern const struct api_handler api_confusion_create;
 extern const struct api_handler api_confusion_learn;
 extern const struct api_handler api_confusion_get;
 extern const struct api_handler api_keys_create;
+extern const struct api_handler api_log_list;
 extern const struct api_handler api_log_entry;
+extern const struct api_handler api_log_export;
 extern const struct api_handler api_log_receipt;
 extern const struct api_handler api_log_consistency;
 extern const struct api_handler api_log_view;

@@ -7,69 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- GET /v1/log/entries/{index} ------------------------------------------------------------- */
-
-/* The plain text of a sealed column given in hex, or NULL: expunged, or the seal is broken. */
-static char *open_part(struct api_context *context, struct api_request *request,
-                       enum auth_subject_part part, const char *member, size_t *ret_length)
-{
-    const json_t *answer = request->answer;
-    const char *hex = ct_json_string(answer, member);
-    const char *batch_text = ct_json_string(answer, "batch_id");
-    const json_t *first = json_object_get(json_object_get(answer, "batch"), "first");
-    json_int_t ordinal =
-        json_integer_value(json_object_get(answer, "index")) - json_integer_value(first) + 1;
-    uint8_t batch[CT_UUID_BYTES];
-    char *plain = NULL;
-    if (hex == NULL)
-        return NULL;
-    size_t length = strlen(hex) / 2;
-    uint8_t *sealed = malloc(length + 1);
-    if (sealed != NULL && length > AUTH_SUBJECT_OVERHEAD)
-        plain = malloc(length - AUTH_SUBJECT_OVERHEAD + 1);
-    if (plain == NULL || batch_text == NULL || ct_uuid_parse(batch_text, batch) != CT_OK ||
-        ct_hex_decode(hex, 2 * length, sealed, length) != CT_OK ||
-        auth_subject_open(context->keyring, part, batch, (uint32_t)ordinal, sealed, length,
-                          (uint8_t *)plain, ret_length) != CT_OK) {
-        request->seal_broken = true;
-        free(plain);
-        plain = NULL;
-    }
-    free(sealed);
-    return plain;
-}
-
-static json_t *entry_render(struct api_context *context, struct api_request *request,
-                            const struct api_receipt *receipt)
-{
-    (void)receipt;
-    json_t *answer = json_copy(request->answer);
-    size_t length = 0;
-    char *subject = open_part(context, request, AUTH_SUBJECT, "subject_sealed", &length);
-    (void)json_object_set_new(answer, "subject",
-                              subject == NULL ? json_null() : json_stringn(subject, length));
-    char *salt = open_part(context, request, AUTH_SUBJECT_SALT, "subject_salt_sealed", &length);
-    if (salt != NULL && length == ACCESSLOG_SALT_BYTES) {
-        char hex[2 * ACCESSLOG_SALT_BYTES + 1];
-        ct_hex_encode((const uint8_t *)salt, length, hex);
-        (void)json_object_set_new(answer, "subject_salt", json_string(hex));
-    } else {
-        (void)json_object_set_new(answer, "subject_salt", json_null());
-    }
-    (void)json_object_del(answer, "subject_sealed");
-    (void)json_object_del(answer, "subject_salt_sealed");
-    (void)json_object_del(answer, "batch_id");
-    free(subject);
-    free(salt);
-    return answer;
-}
-
-const struct api_handler api_log_entry = {
-    .start = api_generic_start,
-    .finish = api_generic_finish,
-    .render = entry_render,
-};
-
 /* ---- GET /v1/log/receipts/{index} -------------------------------------------------------------
  */
 
@@ -149,8 +86,8 @@ static bool wants_file(const struct api_request *request)
     return format == NULL ? request->prefers_plain : strcmp(format, "tlog-proof") == 0;
 }
 
-static enum ct_status receipt_one(struct api_context *context, struct store *store,
-                                  struct api_request *request, struct ct_error *err)
+enum ct_status api_log_receipt_of(struct api_context *context, struct store *store,
+                                  const json_t *entry, json_t **ret_receipt, struct ct_error *err)
 {
     struct accesslog_hash path[ACCESSLOG_PROOF_MAX];
     size_t path_count = 0;
@@ -158,13 +95,11 @@ static enum ct_status receipt_one(struct api_context *context, struct store *sto
     struct api_log_reader reader = {
         .store = store, .deadline_ms = ct_mono_ms() + API_LOG_READ_MS, .err = err};
     struct accesslog_storage storage = api_log_storage(&reader);
-    json_t *entry = request->answer;
     uint64_t index = (uint64_t)json_integer_value(json_object_get(entry, "index"));
     uint64_t size = checkpoint_for(context, index, &note);
-    if (index >= size) {
-        api_refuse(request, API_ERROR_NOT_PUBLISHED, NULL, "its checkpoint is not signed yet");
+    *ret_receipt = NULL;
+    if (index >= size)
         return CT_OK;
-    }
     if (accesslog_prove_inclusion(&storage, index, size, path, &path_count) != ACCESSLOG_OK)
         return store_alive(store) ? CT_DB : CT_DB_LOST;
     char *proof =
@@ -172,16 +107,35 @@ static enum ct_status receipt_one(struct api_context *context, struct store *sto
                          ct_json_string(entry, "d_subject"), index, path, path_count, note);
     if (proof == NULL)
         return CT_NO_MEMORY;
+    *ret_receipt = json_pack("{s:I, s:s}", "entry", (json_int_t)index, "tlog_proof", proof);
+    free(proof);
+    return *ret_receipt == NULL ? CT_NO_MEMORY : CT_OK;
+}
+
+static enum ct_status receipt_one(struct api_context *context, struct store *store,
+                                  struct api_request *request, struct ct_error *err)
+{
+    json_t *receipt;
+    json_t *entry = request->answer;
+    enum ct_status status = api_log_receipt_of(context, store, entry, &receipt, err);
+    if (status != CT_OK)
+        return status;
+    if (receipt == NULL) {
+        api_refuse(request, API_ERROR_NOT_PUBLISHED, NULL, "its checkpoint is not signed yet");
+        return CT_OK;
+    }
+    request->read_first = (uint64_t)json_integer_value(json_object_get(entry, "index"));
+    request->read_count = 1;
     if (wants_file(request)) {
-        request->answer = json_string(proof);
+        request->answer = json_incref(json_object_get(receipt, "tlog_proof"));
         (void)snprintf(request->attachment, sizeof request->attachment,
-                       "entry-%" PRIu64 ".tlog-proof", index);
+                       "entry-%" PRIu64 ".tlog-proof", request->read_first);
+        json_decref(receipt);
     } else {
-        request->answer = json_pack("{s:I, s:s}", "entry", (json_int_t)index, "tlog_proof", proof);
+        request->answer = receipt;
     }
     json_decref(entry);
-    free(proof);
-    return request->answer == NULL ? CT_NO_MEMORY : CT_OK;
+    return CT_OK;
 }
 
 static enum ct_status receipt_finish(struct api_context *context, struct store *store,

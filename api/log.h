@@ -23,4 +23,11 @@ char *api_receipt_text(const char *header, const char *header_salt, const char *
                        uint64_t index, const struct accesslog_hash *path, size_t path_count,
                        const char *note);
 
+/* The receipt of an entry as api.get_log_entry gives it, against the newest signed checkpoint.
+ * *ret_receipt: {"entry", "tlog_proof"}, the caller's; NULL where no checkpoint covers it yet. May
+ * run round trips on the connection. Errors: CT_DB, CT_DB_LOST, CT_NO_MEMORY. */
+enum ct_status api_log_receipt_of(struct api_context *context, struct store *store,
+                                  const json_t *entry, json_t **ret_receipt,
+                                  struct ct_error *err) CT_MUST_CHECK;
+
 #endif

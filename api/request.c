@@ -35,6 +35,9 @@ static void forget_outcome(struct api_request *request)
     request->told_count = 0;
     request->guns = 0;
     request->unmatched = 0;
+    request->header_count = 0;
+    request->read_first = 0;
+    request->read_count = 0;
     request->seal_broken = false;
     request->attachment[0] = '\0';
     request->replay = (struct api_replay){0};

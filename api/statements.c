@@ -49,7 +49,7 @@ const struct store_statement api_statements[API_SQL_COUNT] = {
         {"idempotency_store", "SELECT api.idempotency_store($1, $2, $3, $4, $5, $6, $7, $8, $9)"},
     [API_SQL_log_append] = {"log_append",
                             "SELECT api.log_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
-                            "$12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)"},
+                            "$12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)"},
     [API_SQL_log_head] = {"log_head", "SELECT size, frontier, writer, epoch, last_root, max_idx "
                                       "FROM api.log_head()"},
     [API_SQL_log_take] = {"log_take", "SELECT size, frontier, epoch FROM api.log_take($1)"},

@@ -34,6 +34,7 @@
     X(list_log_entries)                                                                            \
     X(list_findings)                                                                               \
     X(get_log_entry)                                                                               \
+    X(export_log)                                                                                  \
     X(get_log_receipt)                                                                             \
     X(get_log_consistency)                                                                         \
     X(create_organization)                                                                         \

@@ -176,6 +176,24 @@ void auth_request_mac(const struct auth_keyring *keyring, const char *operation,
                       size_t query_count, const void *body, size_t body_length,
                       uint8_t ret_mac[AUTH_MAC_BYTES]);
 
+/* ---- what log entries touched ----------------------------------------------------------- */
+
+#define AUTH_TOKEN_BYTES 16
+
+enum auth_token_of {
+    AUTH_TOKEN_FIREARM, /* id: its uuid */
+    AUTH_TOKEN_ENTRY,   /* id: the index of a log entry, big-endian, after eight zero bytes */
+};
+
+/* Stands for a firearm, or an entry of the log, in the table that says which entries touched it:
+ * equal for equal ids, and to who has not the keyring no more than random bytes. It hangs on
+ * request_mac_key: under another one, entries made before are not found again by their tokens. */
+void auth_token(const struct auth_keyring *keyring, enum auth_token_of of,
+                const uint8_t id[CT_UUID_BYTES], uint8_t ret_token[AUTH_TOKEN_BYTES]);
+/* The token of the entry at index. */
+void auth_token_entry(const struct auth_keyring *keyring, uint64_t index,
+                      uint8_t ret_token[AUTH_TOKEN_BYTES]);
+
 /* Compares in constant time. */
 bool auth_mac_equal(const uint8_t a[AUTH_MAC_BYTES], const uint8_t b[AUTH_MAC_BYTES]);
 

@@ -50,3 +50,25 @@ bool auth_mac_equal(const uint8_t a[AUTH_MAC_BYTES], const uint8_t b[AUTH_MAC_BY
 {
     return sodium_memcmp(a, b, AUTH_MAC_BYTES) == 0;
 }
+
+/* The label keeps tokens apart from each other's kinds and from all else under this key. */
+void auth_token(const struct auth_keyring *keyring, enum auth_token_of of,
+                const uint8_t id[CT_UUID_BYTES], uint8_t ret_token[AUTH_TOKEN_BYTES])
+{
+    static const uint8_t labels[][crypto_generichash_blake2b_PERSONALBYTES] = {
+        [AUTH_TOKEN_FIREARM] = "ct-log-firearm",
+        [AUTH_TOKEN_ENTRY] = "ct-log-entry",
+    };
+    (void)crypto_generichash_blake2b_salt_personal(
+        ret_token, AUTH_TOKEN_BYTES, id, CT_UUID_BYTES, keyring->request_mac_key,
+        sizeof keyring->request_mac_key, NULL, labels[of]);
+}
+
+void auth_token_entry(const struct auth_keyring *keyring, uint64_t index,
+                      uint8_t ret_token[AUTH_TOKEN_BYTES])
+{
+    uint8_t id[CT_UUID_BYTES] = {0};
+    for (unsigned i = 0; i < 8; i++)
+        id[8 + i] = (uint8_t)(index >> (56 - 8 * i));
+    auth_token(keyring, AUTH_TOKEN_ENTRY, id, ret_token);
+}

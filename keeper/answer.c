@@ -205,6 +205,8 @@ static bool answer_rendered(struct ct_buf *out, struct lane *lane, struct ticket
         struct message_answer answer = answer_to(ticket, route->success_status, route->media_type);
         if (entry != NULL)
             add_header(&answer, "Access-Log-Entry", entry);
+        for (unsigned i = 0; i < ticket->request.header_count; i++)
+            add_header(&answer, ticket->request.headers[i].name, ticket->request.headers[i].value);
         answer.body = body->data;
         answer.body_length = body->length;
         encode(out, &answer);

@@ -5,6 +5,7 @@
 #include "keeper/credentials.h"
 #include "keeper/decide.h"
 #include "keeper/entry.h"
+#include "keeper/touched.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@ struct batch {
     struct ticket **logged; /* those whose credential was resolved: each has an entry */
     size_t logged_count;
     struct chain_entry *entries; /* of logged */
+    struct ct_buf tokens;        /* of what they touched */
     bool sent;                   /* COMMIT */
     struct ct_error err;
 };
@@ -33,6 +35,7 @@ struct group {
 
 #define GROUPS_MAX API_SQL_HANDLERS
 #define HELD_BYTES_MAX (64u << 20)
+#define TOKENS_BYTES_MAX (64u << 20)
 
 /* ---- 2. decisions ---------------------------------------------------------------------------- */
 
@@ -186,6 +189,22 @@ static enum ct_status store_outcomes(struct batch *batch)
     return status;
 }
 
+/* Before any lock: the database gets them with the entries. */
+static enum ct_status add_tokens(struct batch *batch)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < batch->logged_count; i++)
+        batch->entries[i].token_count = touched_add(batch->lane->keeper->keyring,
+                                                    &batch->logged[i]->request, &batch->tokens);
+    if (batch->tokens.failed)
+        return CT_NO_MEMORY;
+    for (size_t i = 0; i < batch->logged_count; i++) {
+        batch->entries[i].tokens = (const uint8_t(*)[AUTH_TOKEN_BYTES])batch->tokens.data + used;
+        used += batch->entries[i].token_count;
+    }
+    return CT_OK;
+}
+
 static enum ct_status make_entries(struct batch *batch)
 {
     struct keeper *keeper = batch->lane->keeper;
@@ -220,7 +239,7 @@ static enum ct_status make_entries(struct batch *batch)
         entry->case_number = ticket->request.case_number;
         chain_commit_entry(entry);
     }
-    return CT_OK;
+    return add_tokens(batch);
 }
 
 static enum ct_status commit(struct batch *batch)
@@ -490,6 +509,7 @@ enum batch_result batch_run(struct lane *lane, struct ticket **tickets, size_t c
     if (batch.logged == NULL || batch.entries == NULL)
         goto out;
     randombytes_buf(batch.id, sizeof batch.id);
+    ct_buf_init(&batch.tokens, TOKENS_BYTES_MAX);
     knowledge = knowledge_use(&lane->keeper->knowledge);
     lane->context.registry = knowledge->registry;
     lane->context.registry.pi0 = lane->keeper->pi0;
@@ -515,6 +535,7 @@ out:
         free((char *)batch.entries[i].subject);
     }
     credentials_free(&credentials);
+    ct_buf_free(&batch.tokens);
     if (knowledge != NULL)
         knowledge_done(&lane->keeper->knowledge, knowledge);
     free(batch.entries);

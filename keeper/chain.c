@@ -150,11 +150,28 @@ static void add_filters(struct store_params *params, const struct chain_entry *e
     store_array_close(params);
 }
 
+static void add_touched(struct store_params *params, const struct chain_entry *entries,
+                        size_t count)
+{
+    store_array_open(params, STORE_BYTEA);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < entries[i].token_count; j++)
+            store_element_bytes(params, entries[i].tokens[j], AUTH_TOKEN_BYTES);
+    }
+    store_array_close(params);
+    store_array_open(params, STORE_INT);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < entries[i].token_count; j++)
+            store_element_int(params, (int32_t)i + 1);
+    }
+    store_array_close(params);
+}
+
 /* What log_search is filled with. */
 static void add_search(struct store_params *params, const struct chain_entry *entries, size_t count)
 {
     if (entries[0].operation == NULL) {
-        for (int i = 0; i < 6; i++)
+        for (int i = 0; i < 8; i++)
             store_param_text(params, NULL);
         return;
     }
@@ -164,6 +181,7 @@ static void add_search(struct store_params *params, const struct chain_entry *en
     add_filters(params, entries, count, FILTER_OPERATION);
     add_filters(params, entries, count, FILTER_OUTCOME);
     add_filters(params, entries, count, FILTER_CASE_NUMBER);
+    add_touched(params, entries, count);
 }
 
 /* The chain's mutex is held: what is appended follows what is remembered. */

@@ -30,6 +30,9 @@ struct chain_entry {
     const char *operation;
     const char *outcome;
     const char *case_number; /* NULL: none */
+    /* Tokens of what was touched, one after the other, see keeper/touched.h. */
+    const uint8_t (*tokens)[AUTH_TOKEN_BYTES];
+    size_t token_count;
 };
 
 struct chain {

@@ -62,6 +62,9 @@ nobase_dist_pkgdata_DATA += \
   migrations/deploy/finding.sql \
   migrations/revert/finding.sql \
   migrations/verify/finding.sql \
+  migrations/deploy/log_touched.sql \
+  migrations/revert/log_touched.sql \
+  migrations/verify/log_touched.sql \
   migrations/deploy/confusion.sql \
   migrations/revert/confusion.sql \
   migrations/verify/confusion.sql \

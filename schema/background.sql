@@ -60,22 +60,47 @@ BEGIN
     LEFT JOIN registry.log_search_batch s ON s.size = b.size
     CROSS JOIN LATERAL api.log_headers(b.first_idx, b.size) h
     WHERE b.size > f.done AND b.size <= f.upto AND s.size IS NULL;
+    PERFORM api.log_touched_fill(f.done, f.upto);
     UPDATE registry.fill_state SET complete_to = f.upto, at = f.upto_at WHERE name = 'log_search';
     RETURN f.upto;
 END $$;
 COMMENT ON FUNCTION api.log_search_fill(integer) IS
     'copies what auditors filter by of about max_rows entries, in order; returns the index below which all is there';
 
+CREATE FUNCTION api.log_touched_fill(done bigint, upto bigint) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+BEGIN
+    -- In the order of the tokens, so that each page of the index is written to once.
+    INSERT INTO registry.log_touched (token, idx)
+    SELECT u.token, b.first_idx + u.place - 1
+    FROM registry.log_batch b
+    CROSS JOIN LATERAL (SELECT t.* FROM registry.log_search_batch t WHERE t.size = b.size OFFSET 0) s
+    CROSS JOIN LATERAL unnest(s.touched, s.touched_places) AS u(token, place)
+    WHERE b.size > done AND b.size <= upto
+    ORDER BY u.token
+    ON CONFLICT DO NOTHING;
+END $$;
+COMMENT ON FUNCTION api.log_touched_fill(bigint, bigint) IS
+    'copies the tokens of the batches after which the log was larger than done and at most upto';
+
 CREATE FUNCTION api.log_search_again() RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    done CONSTANT bigint := (SELECT f.complete_to FROM registry.fill_state f WHERE f.name = 'log_search' FOR UPDATE);
+    last CONSTANT bigint := (SELECT max(s.size) FROM registry.log_search_batch s);
 BEGIN
+    -- What was touched is not in the headers: it is taken over from batches that were not filled yet. Those that come
+    -- meanwhile stay as they are.
+    PERFORM api.log_touched_fill(done, last);
     UPDATE registry.fill_state SET complete_to = 0 WHERE name = 'log_search';
-    DELETE FROM registry.log_search_batch;
+    DELETE FROM registry.log_search_batch s WHERE s.size <= last;
     DELETE FROM registry.log_search;
 END $$;
 COMMENT ON FUNCTION api.log_search_again() IS
-    'empties log_search, so that search_fill makes all of it again from the headers; for the owner';
+    'empties log_search, so that search_fill makes all of it again from the headers; log_touched stays; for the owner';
 
 CREATE FUNCTION api.trace_search_fill(max_rows integer) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp

@@ -90,7 +90,7 @@ BEGIN
     SELECT a.ordinal, CASE WHEN c.id IS NULL THEN 'not_found' ELSE 'ok' END,
            CASE WHEN c.id IS NOT NULL
                 THEN c.answer::jsonb || jsonb_build_object('recorded_at', api.time_text(b.at), 'request', c.request::jsonb) END,
-           jsonb_build_object('comparison', a.request #> '{path,id}')
+           jsonb_strip_nulls(jsonb_build_object('comparison', a.request #> '{path,id}', 'firearm', api.public_id('frm', c.firearm_id)))
     FROM unnest(ordinals, organizations, requests) AS a(ordinal, organization, request)
     LEFT JOIN registry.comparison c ON c.id = api.parse_id('cmp', a.request #>> '{path,id}') AND c.organization_id = a.organization
     LEFT JOIN registry.log_batch b ON b.batch_id = c.batch_id;

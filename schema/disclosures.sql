@@ -41,6 +41,7 @@ BEGIN
                END,
            jsonb_strip_nulls(jsonb_build_object(
                'trace', coalesce(api.public_id('trc', (a.trace).id), a.request #>> '{path,id}'),
+               'firearms', api.trace_firearms((a.trace).answer),
                'disclosed', CASE WHEN a.outcome = 'ok' THEN api.public_id('sal', (a.trace).withheld_sale) END))
     FROM asked a
     LEFT JOIN registry.log_batch b ON b.batch_id = (a.trace).batch_id

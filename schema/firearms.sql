@@ -173,7 +173,9 @@ BEGIN
            CASE WHEN a.cursor_wrong THEN api.refusal('/query/cursor', 'not a cursor of this list')
                 ELSE jsonb_build_object('data', coalesce(p.data, '[]'::jsonb),
                                         'next_cursor', CASE WHEN p.found > a.page THEN p.last END) END,
-           jsonb_strip_nulls(jsonb_build_object('serial', a.serial, 'rows', least(coalesce(p.found, 0), a.page)))
+           -- Whoever looks for a serial wants a firearm; whoever turns the pages of a list has none in mind.
+           jsonb_strip_nulls(jsonb_build_object('serial', a.serial, 'rows', least(coalesce(p.found, 0), a.page), 'firearms',
+               CASE WHEN a.serial IS NOT NULL THEN jsonb_path_query_array(p.data, '$[*].id') END))
     FROM (
         SELECT u.ordinal, u.organization, u.request #>> '{query,serial}' AS serial,
                api.serial_keys(u.request #>> '{query,serial}') AS keys,

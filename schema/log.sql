@@ -9,7 +9,8 @@ CREATE FUNCTION api.log_append(writer text, epoch bigint, old_size bigint, old_f
                                subjects_sealed bytea[], subject_salts_sealed bytea[],
                                subtree_levels integer[], subtree_indexes bigint[], subtree_hashes bytea[],
                                at_ms bigint DEFAULT NULL, accounts uuid[] DEFAULT NULL, organizations uuid[] DEFAULT NULL,
-                               operations text[] DEFAULT NULL, outcomes text[] DEFAULT NULL, case_numbers text[] DEFAULT NULL)
+                               operations text[] DEFAULT NULL, outcomes text[] DEFAULT NULL, case_numbers text[] DEFAULT NULL,
+                               touched bytea[] DEFAULT '{}', touched_places integer[] DEFAULT '{}')
     RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     -- The head's table is one row and some dead ones: never read it whole.
@@ -45,17 +46,19 @@ BEGIN
     INSERT INTO registry.log_batch (batch_id, first_idx, count, size, root, epoch)
     VALUES (batch, old_size, entries, old_size + entries, new_root, epoch);
     IF at_ms IS NOT NULL THEN
-        INSERT INTO registry.log_search_batch (size, at, accounts, organizations, operations, outcomes, case_numbers)
+        INSERT INTO registry.log_search_batch (size, at, accounts, organizations, operations, outcomes, case_numbers, touched,
+                                               touched_places)
         VALUES (old_size + entries, timestamptz 'epoch' + at_ms * interval '1 millisecond', accounts, organizations,
-                operations, outcomes, case_numbers);
+                operations, outcomes, case_numbers, touched, touched_places);
     END IF;
     UPDATE registry.log_head h SET size = old_size + entries, frontier = new_frontier WHERE h.id = 1;
 END $$;
 COMMENT ON FUNCTION api.log_append(text, bigint, bigint, bytea, bytea, bytea, uuid, bytea[], bytea[], bytea[],
                                    bytea[], bytea[], bytea[], integer[], bigint[], bytea[],
-                                   bigint, uuid[], uuid[], text[], text[], text[]) IS
+                                   bigint, uuid[], uuid[], text[], text[], text[], bytea[], integer[]) IS
     'locks the head and appends a batch of entries; raises CT002 unless writer, epoch, size and frontier are the stored ones; '
-    'at_ms and what follows repeat what the headers say, so that search_fill need not read them; null if not given';
+    'at_ms and what follows up to case_numbers repeat what the headers say, so that search_fill need not read them, null if not '
+    'given; touched and touched_places are tokens of what was touched, each with the position of its entry from 1';
 
 CREATE FUNCTION api.log_head()
     RETURNS TABLE (size bigint, frontier bytea, writer text, epoch bigint, last_root bytea, max_idx bigint)

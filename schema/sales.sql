@@ -295,7 +295,7 @@ AS $$
 BEGIN
     RETURN QUERY
     SELECT a.ordinal, CASE WHEN s.id IS NULL THEN 'not_found' ELSE 'ok' END, s.answer,
-           jsonb_build_object('sale', a.request #> '{path,id}')
+           jsonb_strip_nulls(jsonb_build_object('sale', a.request #> '{path,id}', 'firearm', s.answer #> '{firearm,id}'))
     FROM unnest(ordinals, organizations, requests) AS a(ordinal, organization, request)
     LEFT JOIN api.sale_answer s
         ON s.id = api.parse_id('sal', a.request #>> '{path,id}') AND s.organization_id = a.organization;

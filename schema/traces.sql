@@ -188,6 +188,11 @@ CREATE FUNCTION api.trace_shown(t registry.trace, versions jsonb, newest boolean
 COMMENT ON FUNCTION api.trace_shown(registry.trace, jsonb, boolean, timestamptz, boolean) IS
     'the answer of a version with what is known of it since; without the person';
 
+CREATE FUNCTION api.trace_firearms(recorded text) RETURNS jsonb
+    LANGUAGE sql STABLE
+    RETURN nullif(jsonb_path_query_array(recorded::jsonb, '$.candidates[*].firearm.id'), '[]'::jsonb);
+COMMENT ON FUNCTION api.trace_firearms(text) IS 'ids of the firearms that a recorded answer shows; null if none';
+
 -- `exact` is set by the keeper: a repeated Idempotency-Key leads to the version that it made.
 CREATE FUNCTION api.get_trace(batch uuid, ordinals integer[], accounts uuid[], organizations uuid[], requests jsonb[])
     RETURNS TABLE (ordinal integer, outcome text, answer jsonb, subject jsonb)
@@ -202,6 +207,7 @@ BEGIN
                'answer', api.trace_shown(t, s.list, t.id = s.ids[cardinality(s.ids)], b.at, d.trace_id IS NOT NULL),
                'sealed', encode(p.sealed, 'hex'), 'seal_key', p.key_id, 'sale_id', coalesce(t.disclosed_sale, d.sale_id)) END,
            jsonb_strip_nulls(jsonb_build_object('trace', coalesce(api.public_id('trc', t.id), a.request #>> '{path,id}'),
+                                                'firearms', api.trace_firearms(t.answer),
                                                 'disclosed', api.public_id('sal', coalesce(t.disclosed_sale, d.sale_id))))
     FROM unnest(ordinals, organizations, requests) AS a(ordinal, organization, request)
     LEFT JOIN registry.trace n ON n.id = api.parse_id('trc', a.request #>> '{path,id}') AND n.organization_id = a.organization

@@ -146,7 +146,10 @@ class Contract:
             self._expect(where, "no-store" in headers.get("cache-control", ""), "Cache-Control: no-store")
         known = next((m for m in response["content"] if self._same_media(m, media)), None)
         self._expect(where, known is not None, f"media type {list(response['content'])}, not {media!r}")
-        return self._check_body(where, response["content"][known]["schema"], known, status, body)
+        content = response["content"][known]
+        if "x-line" in content:
+            return self._check_lines(where, content, body)
+        return self._check_body(where, content["schema"], known, status, body)
 
     # ---- parts -----------------------------------------------------------------------------
 
@@ -186,6 +189,14 @@ class Contract:
         if media == PROBLEM:
             self._check_problem(where, status, value)
         return value
+
+    def _check_lines(self, where, content, body):
+        """A document of one JSON object a line; the text of it is what is returned."""
+        text = self._check_body(where, content["schema"], "text/plain", 200, body)
+        self._expect(where, not text or text.endswith("\n"), "a line feed at the end")
+        for number, line in enumerate(text.split("\n")[:-1], 1):
+            self._check_body(f"{where}, line {number}", content["x-line"], "application/json", 200, line.encode())
+        return text
 
     def _check_problem(self, where, status, problem):
         error = self.errors.get(problem["code"])

@@ -123,6 +123,8 @@ SELECT is((SELECT f.at FROM registry.fill_state f WHERE f.name = 'trace_search')
 
 -- reading -----------------------------------------------------------------------------------------------
 
+-- A range of times is looked up among the batches' first, whose clock is the database's.
+UPDATE registry.log_batch b SET at = s.at FROM registry.log_search s WHERE s.idx = b.first_idx;
 SELECT a.outcome AS list_outcome, a.answer AS list FROM pg_temp.ask('list_log_entries', :'admin', '{"query": {}}') a \gset
 SELECT is(jsonb_path_query_array(:'list', '$.data[*].index'), '[6, 5, 4, 3, 2, 1, 0]'::jsonb, 'list_log_entries: the newest first');
 SELECT is(:'list'::jsonb -> 'complete_to', '7'::jsonb, 'and up to where it is complete');

@@ -21,7 +21,8 @@ static void add_token(struct api_request *request, const uint8_t token[AUTH_TOKE
         api_refuse(request, API_ERROR_INTERNAL, NULL, "out of memory");
 }
 
-/* ---- GET /v1/log/entries ---------------------------------------------------------------------- */
+/* ---- GET /v1/log/entries ----------------------------------------------------------------------
+ */
 
 static void list_before(struct api_context *context, struct api_request *request)
 {
@@ -44,7 +45,8 @@ const struct api_handler api_log_list = {
     .finish = api_generic_finish,
 };
 
-/* ---- what is sealed --------------------------------------------------------------------------- */
+/* ---- what is sealed ---------------------------------------------------------------------------
+ */
 
 /* The plain text of a sealed column given in hex, or NULL: expunged, or the seal is broken. */
 static char *open_part(struct api_context *context, struct api_request *request,
@@ -124,9 +126,8 @@ static enum ct_status entry_finish(struct api_context *context, struct store *st
             (uint64_t)json_integer_value(json_object_get(request->answer, "index"));
         request->read_count = 1;
         status = api_log_receipt_of(context, store, request->answer, &receipt, err);
-        if (status == CT_OK &&
-            json_object_set_new(request->answer, "proof",
-                                receipt == NULL ? json_null() : receipt) != 0)
+        if (status == CT_OK && json_object_set_new(request->answer, "proof",
+                                                   receipt == NULL ? json_null() : receipt) != 0)
             status = CT_NO_MEMORY;
     }
     return status;
@@ -171,10 +172,8 @@ static enum ct_status export_finish(struct api_context *context, struct store *s
         struct api_request *request = requests[i];
         if (request->error != API_ERROR_NONE)
             continue;
-        request->read_first =
-            (uint64_t)json_integer_value(json_object_get(request->query, "from"));
-        request->read_count =
-            (uint32_t)json_array_size(json_object_get(request->answer, "lines"));
+        request->read_first = (uint64_t)json_integer_value(json_object_get(request->query, "from"));
+        request->read_count = (uint32_t)json_array_size(json_object_get(request->answer, "lines"));
     }
     return status;
 }
@@ -222,8 +221,7 @@ static bool export_text(struct api_context *context, struct api_request *request
     size_t index;
     json_t *entry;
     const json_t *limit = json_object_get(request->query, "limit");
-    json_int_t complete_to =
-        json_integer_value(json_object_get(request->input, "complete_to"));
+    json_int_t complete_to = json_integer_value(json_object_get(request->input, "complete_to"));
     uint64_t next = request->read_first + request->read_count;
     (void)receipt;
     json_array_foreach(json_object_get(request->answer, "lines"), index, entry)

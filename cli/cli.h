@@ -25,6 +25,7 @@ int cli_keys_rotate(int argc, char **argv);
 int cli_log_verify(int argc, char **argv);
 int cli_log_mirror(int argc, char **argv);
 int cli_log_override(int argc, char **argv);
+int cli_log_export(int argc, char **argv);
 int cli_api(int argc, char **argv);
 int cli_confusion_load(int argc, char **argv);
 int cli_trace(int argc, char **argv);
@@ -97,6 +98,8 @@ struct cli_request {
 struct cli_answer {
     long status; /* HTTP */
     long retry_after_s;
+    char content_digest[80]; /* headers; "" if there was none */
+    char complete_to[24];    /* Log-Complete-To */
     struct ct_buf body;
     json_t *json; /* NULL when it is not a JSON object */
 };

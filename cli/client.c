@@ -183,6 +183,16 @@ static bool set_options(struct cli_client *client, const struct cli_request *req
     return done;
 }
 
+/* One that does not fit counts as absent. */
+static void read_header(struct cli_client *client, const char *name, char *ret, size_t room)
+{
+    struct curl_header *header = NULL;
+    ret[0] = '\0';
+    if (curl_easy_header(client->curl, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK &&
+        strlen(header->value) < room)
+        memcpy(ret, header->value, strlen(header->value) + 1);
+}
+
 static void read_answer(struct cli_client *client, struct cli_answer *answer)
 {
     const struct ct_json_limits limits = {.depth = 64, .values = 2000000};
@@ -193,6 +203,8 @@ static void read_answer(struct cli_client *client, struct cli_answer *answer)
     (void)curl_easy_getinfo(client->curl, CURLINFO_RETRY_AFTER, &retry_after);
     (void)curl_easy_getinfo(client->curl, CURLINFO_CONTENT_TYPE, &type);
     answer->retry_after_s = (long)retry_after;
+    read_header(client, "Content-Digest", answer->content_digest, sizeof answer->content_digest);
+    read_header(client, "Log-Complete-To", answer->complete_to, sizeof answer->complete_to);
     if (type != NULL &&
         (strncmp(type, "application/json", 16) == 0 ||
          strncmp(type, "application/problem+json", 24) == 0) &&

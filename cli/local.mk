@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 bin_PROGRAMS += %D%/casetrace
-%C%_casetrace_SOURCES = %D%/cli.h %D%/main.c %D%/print.c %D%/files.c %D%/client.c %D%/call.c \
+%C%_casetrace_SOURCES = %D%/cli.h %D%/main.c %D%/print.c %D%/files.c %D%/client.c %D%/call.c %D%/log_export.c \
   %D%/calls.c %D%/api_command.c %D%/confusion.c %D%/trace.c %D%/trace_request.h %D%/trace_request.c \
   %D%/trace_text.h %D%/trace_text.c \
   %D%/init.h %D%/init.c %D%/init_database.c %D%/init_log.c %D%/init_keyring.c %D%/init_keys.c %D%/log_override.c \

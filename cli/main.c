@@ -29,6 +29,7 @@ static const struct command commands[] = {
     {"log verify", cli_log_verify, "Checks the access log, or a receipt."},
     {"log mirror", cli_log_mirror, "Keeps a checked copy of the log's public view."},
     {"log override", cli_log_override, "Vouches for the log when a host takes over."},
+    {"log export", cli_log_export, "Takes entries of the access log away, as files of JSON lines."},
     {"witness init", cli_witness_init, "Makes the key and the state of a witness."},
     {"witness", cli_witness, "Cosigns the checkpoints of logs that only grow."},
     {"trace", cli_trace, "Asks which firearm left a mark on a casing."},

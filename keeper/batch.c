@@ -194,8 +194,8 @@ static enum ct_status add_tokens(struct batch *batch)
 {
     size_t used = 0;
     for (size_t i = 0; i < batch->logged_count; i++)
-        batch->entries[i].token_count = touched_add(batch->lane->keeper->keyring,
-                                                    &batch->logged[i]->request, &batch->tokens);
+        batch->entries[i].token_count =
+            touched_add(batch->lane->keeper->keyring, &batch->logged[i]->request, &batch->tokens);
     if (batch->tokens.failed)
         return CT_NO_MEMORY;
     for (size_t i = 0; i < batch->logged_count; i++) {

@@ -27,8 +27,7 @@ static size_t add_firearms(const struct auth_keyring *keyring, const char *touch
 size_t touched_add(const struct auth_keyring *keyring, const struct api_request *request,
                    struct ct_buf *tokens)
 {
-    size_t count =
-        request->touched == NULL ? 0 : add_firearms(keyring, request->touched, tokens);
+    size_t count = request->touched == NULL ? 0 : add_firearms(keyring, request->touched, tokens);
     if (request->error != API_ERROR_NONE)
         return count;
     for (uint32_t i = 0; i < request->read_count; i++) {

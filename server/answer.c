@@ -115,7 +115,7 @@ enum MHD_Result answer_message(const struct answer_frame *frame,
     }
     if (!says_cache)
         complete = complete && add(response, "Cache-Control", "no-store");
-    if (answer->body_length > 0)
+    if (answer->body_length > 0 || answer->status == MHD_HTTP_OK) /* an export may have no line */
         complete = complete && add(response, "Content-Type", media_type);
     return queue(frame, answer->status, response, complete);
 }

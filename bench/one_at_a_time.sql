@@ -6,7 +6,7 @@
 -- the real log stays whole.
 --
 -- It favours the reference where the two cannot be the same: no TLS, no JSON, no ranking, hashing or
--- signature, no row of log_batch, log_search_batch or log_subtree, no look at what was read of the
+-- signature, no row of log_batch, log_search_batch (with its tokens) or log_subtree, no look at what was read of the
 -- exhibit before, and the bytes of the trace and the entry are constants of the prepared statements.
 -- bench.one_call_… go further and do all of it in one call, which no client that ranks could: what is
 -- left is the database's own work.

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Appending to the log, reading it, and what is filled behind it.
 BEGIN;
-SELECT plan(87);
+SELECT plan(100);
 \ir first.psql
 CREATE FUNCTION pg_temp.h(name text) RETURNS bytea LANGUAGE sql RETURN sha256(name::bytea);
 
@@ -153,6 +153,27 @@ WITH RECURSIVE page AS (
 )
 SELECT is(string_agg(d ->> 'index', ' ' ORDER BY p.n, e.n), '6 5 4 3 2 1 0', 'in pages, each once')
 FROM page p, jsonb_array_elements(p.answer -> 'data') WITH ORDINALITY AS e(d, n);
+-- Lanes make entries at once: their times do not rise with the index.
+SAVEPOINT times;
+UPDATE registry.log_search SET at = timestamptz '2026-11-01T00:03:00Z' - idx * interval '7 seconds' * (idx % 3);
+CREATE FUNCTION pg_temp.walk(account uuid, query jsonb) RETURNS text LANGUAGE sql AS $$
+    WITH RECURSIVE page AS (
+        SELECT 1 AS n, a.answer FROM pg_temp.ask('list_log_entries', account, jsonb_build_object('query', query)) a
+        UNION ALL
+        SELECT p.n + 1, a.answer FROM page p, pg_temp.ask('list_log_entries', account, jsonb_build_object('query',
+            query || jsonb_build_object('cursor', p.answer -> 'next_cursor'))) a
+        WHERE p.answer ->> 'next_cursor' IS NOT NULL
+    )
+    SELECT string_agg(d ->> 'index', ' ' ORDER BY p.n, e.n)
+    FROM page p, jsonb_array_elements(p.answer -> 'data') WITH ORDINALITY AS e(d, n)
+$$;
+SELECT is(pg_temp.walk(:'admin', v.query::jsonb), v.found, 'in the order of the index, whatever the times: ' || v.query)
+FROM (VALUES ('{"limit": 1}', '6 5 4 3 2 1 0'), ('{"limit": 1, "order": "newest"}', '6 5 4 3 2 1 0'), ('{"limit": 2, "order": "oldest"}', '0 1 2 3 4 5 6'),
+             ('{"limit": 1, "order": "oldest", "operation": "create_trace"}', '1 2 4 5 6'),
+             ('{"limit": 1, "from": "2026-11-01T00:02:53Z"}', '6 3 1 0')) AS v(query, found);
+SELECT is(jsonb_path_query_array(a.answer, '$.data[*].index'), '[5, 6]', 'a cursor is an index, also of an entry that does not fit')
+FROM pg_temp.ask('list_log_entries', :'admin', '{"query": {"order": "oldest", "operation": "create_trace", "cursor": "4"}}') a;
+ROLLBACK TO times;
 SELECT is(a.outcome, 'invalid_request', 'a cursor that is none: ' || v.cursor)
 FROM (VALUES ('x'), ('99'), ('-1')) AS v(cursor),
     pg_temp.ask('list_log_entries', :'admin', jsonb_build_object('query', jsonb_build_object('cursor', v.cursor))) a;
@@ -171,6 +192,32 @@ FROM (VALUES ('7'), ('999999999999999999'), ('1e3'), ('-1')) AS v(index),
     pg_temp.ask('get_log_entry', :'admin', jsonb_build_object('path', jsonb_build_object('index', v.index))) a;
 SELECT is(a.answer, :'entry'::jsonb, 'get_log_receipt gives the keeper the same to make the receipt from')
 FROM pg_temp.ask('get_log_receipt', :'admin', '{"path": {"index": 2}}') a;
+
+-- what was touched ------------------------------------------------------------------------------------
+
+SAVEPOINT touched;
+SELECT api.log_append(h.writer, h.epoch, h.size, h.frontier, pg_temp.h('f'), pg_temp.h('r'), gen_random_uuid(),
+    ARRAY[pg_temp.h('l1'), pg_temp.h('l2')], array_fill(convert_to(pg_temp.header(:'admin', :'authority', 9, 'get_me', 'ok'), 'UTF8'), '{2}'),
+    ARRAY[pg_temp.h('s1'), pg_temp.h('s2')], ARRAY[pg_temp.h('d1'), pg_temp.h('d2')], '{NULL,NULL}', '{NULL,NULL}', '{}', '{}', '{}',
+    (extract(epoch FROM now()) * 1000)::bigint, array_fill(:'admin'::uuid, '{2}'), array_fill(:'authority'::uuid, '{2}'), '{get_me,get_me}', '{ok,ok}',
+    '{NULL,NULL}', ARRAY[decode(repeat('aa', 16), 'hex'), decode(repeat('bb', 16), 'hex'), decode(repeat('aa', 16), 'hex'), decode(repeat('aa', 16), 'hex')], '{1,1,2,2}')
+FROM api.log_head() h \g /dev/null
+SAVEPOINT unfilled;
+SELECT api.search_fill(1000) \g /dev/null
+SELECT results_eq('SELECT left(encode(token, ''hex''), 2), idx FROM registry.log_touched ORDER BY 1, 2', $$VALUES ('aa', 7::bigint), ('aa', 8), ('bb', 7)$$,
+                  'tokens are filled, each once for an entry');
+SELECT is(a.answer -> 'read_by', jsonb_build_array(jsonb_build_object('index', 8, 'at', '2026-11-01T00:09:00.500Z', 'account', api.public_id('acc', :'admin')),
+    jsonb_build_object('index', 7, 'at', '2026-11-01T00:09:00.500Z', 'account', api.public_id('acc', :'admin'))), 'an entry says who has read it')
+FROM pg_temp.ask('get_log_entry', :'admin', jsonb_build_object('path', '{"index": 2}'::jsonb, 'token', repeat('aa', 16))) a;
+SELECT is(jsonb_path_query_array(a.answer, '$.data[*].index'), v.found, 'entries by token ' || v.token)
+FROM (VALUES ('aa', '[8, 7]'::jsonb), ('bb', '[7]'), ('cc', '[]')) AS v(token, found),
+    pg_temp.ask('list_log_entries', :'admin', jsonb_build_object('query', jsonb_build_object('firearm', 'frm_' || repeat('0', 32)), 'token', repeat(v.token, 16))) a;
+SELECT api.log_search_again() \g /dev/null
+SELECT is((SELECT count(*)::int FROM registry.log_touched), 3, 'it is kept when log_search is emptied');
+ROLLBACK TO unfilled;
+SELECT api.log_search_again() \g /dev/null
+SELECT is((SELECT count(*)::int FROM registry.log_touched), 3, 'and taken over if it was not filled yet');
+ROLLBACK TO touched;
 
 -- filled without reading headers -------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 if HAVE_CMOCKA
 keeper_unit_tests = tests/unit/test_scheduler tests/unit/test_courier tests/unit/test_anchor tests/unit/test_strangers \
   tests/unit/test_rows tests/unit/test_budget tests/unit/test_ticket tests/unit/test_code_blocks tests/unit/test_knowledge \
-  tests/unit/test_published tests/unit/test_tile_cache
+  tests/unit/test_published tests/unit/test_tile_cache tests/unit/test_touched
 check_PROGRAMS += $(keeper_unit_tests)
 TESTS += $(keeper_unit_tests)
 keeper_unit_libs = keeper/libkeeper.a api/libapi.a accesslog/libaccesslog.a auth/libauth.a \
@@ -30,4 +30,6 @@ tests_unit_test_published_SOURCES = tests/unit/test_published.c
 tests_unit_test_published_LDADD = $(keeper_unit_libs)
 tests_unit_test_tile_cache_SOURCES = tests/unit/test_tile_cache.c
 tests_unit_test_tile_cache_LDADD = $(keeper_unit_libs)
+tests_unit_test_touched_SOURCES = tests/unit/test_touched.c tests/unit/test_auth.h
+tests_unit_test_touched_LDADD = $(keeper_unit_libs)
 endif

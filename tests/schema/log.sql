@@ -162,7 +162,7 @@ CREATE FUNCTION pg_temp.walk(account uuid, query jsonb) RETURNS text LANGUAGE sq
         UNION ALL
         SELECT p.n + 1, a.answer FROM page p, pg_temp.ask('list_log_entries', account, jsonb_build_object('query',
             query || jsonb_build_object('cursor', p.answer -> 'next_cursor'))) a
-        WHERE p.answer ->> 'next_cursor' IS NOT NULL
+        WHERE p.answer ->> 'next_cursor' IS NOT NULL AND p.n < 20
     )
     SELECT string_agg(d ->> 'index', ' ' ORDER BY p.n, e.n)
     FROM page p, jsonb_array_elements(p.answer -> 'data') WITH ORDINALITY AS e(d, n)

@@ -13,6 +13,7 @@ import threading
 import pytest
 
 import tlog
+from client import ANY
 from client import today
 from instance import wait_for
 
@@ -269,6 +270,27 @@ def test_the_tool_exports(auditor, investigator, casetrace, tmp_path):
     assert all(file.stat().st_mode & 0o777 == 0o600 for file in files)
     assert casetrace.client_tool(investigator, "log", "export", "--from", "0", str(tmp_path / "no")).returncode == 1
     assert casetrace.client_tool(auditor, "log", "export", str(tmp_path / "no")).returncode == 2
+
+
+def test_what_was_exported_is_in_the_public_log(auditor, nobody, casetrace, verifier_key, tmp_path):
+    note = wait_for(lambda: (r := nobody.get("/log/checkpoint", expect=ANY)).status == 200 and r.body, 90, "a published checkpoint")
+    size = tlog.Checkpoint(note, verifier_key).size
+    key = (casetrace.folder / "verifier.key").read_text().splitlines()[0]
+    exported = tmp_path / "page.ndjson"
+    exported.write_text(auditor.get(f"/v1/log/export?from={max(0, size - 5)}&limit={min(5, size)}").body)
+    tool = casetrace.prefix / "bin/casetrace"
+    mirror = [tool, "log", "mirror", "--vkey", key, "--url", casetrace.url + "/log", "--cacert", casetrace.certificate, tmp_path / "log"]
+    subprocess.run(mirror, check=True, capture_output=True)
+
+    def verify():
+        return subprocess.run([tool, "log", "verify", "--vkey", key, "--dir", tmp_path / "log", "--entries", exported],
+                              capture_output=True, text=True)
+
+    done = verify()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{min(5, size)} exported entries rebuild their leaves" in done.stdout
+    exported.write_text(exported.read_text().replace("operation", "oberation", 1))
+    assert verify().returncode == 1
 
 
 class Liar(http.server.BaseHTTPRequestHandler):

@@ -5,9 +5,13 @@
 -- first one's answer. The log's rows go to tables of the same shape in a schema of their own, so that
 -- the real log stays whole.
 --
+-- What the daemon brings behind its batches, the reference does in its transaction: the entry's row of
+-- log_search with its indexes and the token of its firearm. Before the head is locked, so that nobody
+-- waits for it.
+--
 -- It favours the reference where the two cannot be the same: no TLS, no JSON, no ranking, hashing or
--- signature, no row of log_batch, log_search_batch (with its tokens) or log_subtree, no look at what was read of the
--- exhibit before, and the bytes of the trace and the entry are constants of the prepared statements.
+-- signature, no row of log_batch, log_search_batch, log_subtree or trace_search, and the bytes of the
+-- trace and the entry are constants of the prepared statements.
 -- bench.one_call_… go further and do all of it in one call, which no client that ranks could: what is
 -- left is the database's own work.
 --
@@ -17,9 +21,12 @@ DROP SCHEMA IF EXISTS bench CASCADE;
 CREATE SCHEMA bench;
 
 CREATE TABLE bench.log_entry (LIKE registry.log_entry INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE);
+CREATE TABLE bench.log_search (LIKE registry.log_search INCLUDING ALL);
+CREATE TABLE bench.log_touched (LIKE registry.log_touched INCLUDING ALL);
 CREATE TABLE bench.log_head (LIKE registry.log_head INCLUDING ALL) WITH (fillfactor = 10);
 INSERT INTO bench.log_head SELECT 1, 0, h.frontier, h.writer, h.epoch FROM registry.log_head h;
 CREATE SEQUENCE bench.entry_number MINVALUE 0 START 0;
+CREATE SEQUENCE bench.search_number MINVALUE 0 START 0;
 
 -- A trace and its entry as the daemon wrote them a moment ago.
 CREATE TABLE bench.template AS
@@ -40,7 +47,9 @@ DECLARE
 BEGIN
     SELECT c.word INTO wanted FROM bench.code c WHERE c.n = number;
     PERFORM FROM api.batch_open(%L, ARRAY[%L::bytea], ARRAY['create_trace'], ARRAY[NULL::text]);
-    SELECT l.firearm_id, l.serial INTO found FROM api.trace_lookup(ARRAY['R29-8'], ARRAY[wanted]) l;
+    SELECT l.firearm_id, l.serial INTO found
+    FROM api.trace_lookup(ARRAY['R29-8'], ARRAY[wanted]) l
+    LEFT JOIN api.trace_exhibits(ARRAY[%L::uuid], ARRAY[gen_random_uuid()::text], ARRAY['E-1']) e ON true;
     IF found.firearm_id IS NULL THEN
         RAISE EXCEPTION 'code %% is not on a firearm', wanted;
     END IF;
@@ -48,13 +57,21 @@ BEGIN
                              ARRAY[%L], ARRAY[%L], ARRAY[%L], ARRAY[%L], ARRAY[%L::uuid], ARRAY['E-1'], ARRAY['C'], ARRAY['routine'], ARRAY[1], ARRAY[0], ARRAY[gen_random_uuid()], ARRAY[gen_random_uuid()], ARRAY[gen_random_uuid()::text], ARRAY['E-1'], ARRAY[decode(repeat('5a', 16), 'hex')], NULL);
     RETURN found.serial;
 END $f$;
+CREATE FUNCTION bench.searchable() RETURNS void LANGUAGE plpgsql AS $f$
+DECLARE
+    number bigint := nextval('bench.search_number');
+BEGIN
+    INSERT INTO bench.log_search (idx, at, account_id, organization_id, operation, outcome, case_number)
+    VALUES (number, now(), %L::uuid, %L::uuid, 'create_trace', 'ok', gen_random_uuid()::text);
+    INSERT INTO bench.log_touched (token, idx) VALUES (uuid_send(gen_random_uuid()), number);
+END $f$;
 CREATE FUNCTION bench.append(at bigint) RETURNS void LANGUAGE plpgsql AS $f$
 BEGIN
     INSERT INTO bench.log_entry (idx, leaf_hash, header, header_salt, d_subject, subject_sealed, subject_salt_sealed)
     VALUES (at, %L::bytea, %L::bytea, %L::bytea, %L::bytea, %L::bytea, %L::bytea);
 END $f$;
-$make$, api.schema_digest(), (SELECT c.key_digest FROM registry.credential c WHERE c.id = :'credential'),
-    account_id, organization_id, case_number, state, request, answer, disclosed_sale,
+$make$, api.schema_digest(), (SELECT c.key_digest FROM registry.credential c WHERE c.id = :'credential'), organization_id,
+    account_id, organization_id, case_number, state, request, answer, disclosed_sale, account_id, organization_id,
     leaf_hash, header, header_salt, d_subject, subject_sealed, subject_salt_sealed) AS statement
 FROM bench.template \gset
 :statement
@@ -64,6 +81,7 @@ DECLARE
     serial text := bench.answer(number);
     at     bigint;
 BEGIN
+    PERFORM bench.searchable();
     -- Last, as in the batch: whoever holds the head holds up everybody else.
     SELECT h.size INTO at FROM bench.log_head h WHERE h.id = 1 FOR UPDATE;
     PERFORM bench.append(at);
@@ -75,6 +93,7 @@ CREATE FUNCTION bench.one_call_unchained(number integer) RETURNS text LANGUAGE p
 DECLARE
     serial text := bench.answer(number);
 BEGIN
+    PERFORM bench.searchable();
     PERFORM bench.append(nextval('bench.entry_number') + (1::bigint << 40));
     RETURN serial;
 END $$;
@@ -83,6 +102,7 @@ CREATE FUNCTION bench.append_chained() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     at bigint;
 BEGIN
+    PERFORM bench.searchable();
     SELECT h.size INTO at FROM bench.log_head h WHERE h.id = 1 FOR UPDATE;
     PERFORM bench.append(at);
     UPDATE bench.log_head h SET size = at + 1 WHERE h.id = 1;
@@ -90,6 +110,7 @@ END $$;
 
 CREATE FUNCTION bench.append_unchained() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
+    PERFORM bench.searchable();
     PERFORM bench.append(nextval('bench.entry_number') + (1::bigint << 40));
 END $$;
 
@@ -98,18 +119,19 @@ END $$;
 CREATE TABLE bench.script AS
 SELECT format($make$
 SELECT * FROM api.batch_open(%L, ARRAY[%L::bytea], ARRAY['create_trace'], ARRAY[NULL::text]);
-SELECT * FROM api.trace_lookup(ARRAY['R29-8'], ARRAY[(SELECT c.word FROM bench.code c WHERE c.n = :n)]);
+SELECT l.* FROM api.trace_lookup(ARRAY['R29-8'], ARRAY[(SELECT c.word FROM bench.code c WHERE c.n = :n)]) l LEFT JOIN api.trace_exhibits(ARRAY[%L::uuid], ARRAY[gen_random_uuid()::text], ARRAY['E-1']) e ON true;
 SELECT api.trace_record(gen_random_uuid(), ARRAY[1], ARRAY[gen_random_uuid()], ARRAY[%L::uuid], ARRAY[%L::uuid], ARRAY[%L], ARRAY[%L], ARRAY[%L], ARRAY[%L], ARRAY[%L::uuid], ARRAY['E-1'], ARRAY['C'], ARRAY['routine'], ARRAY[1], ARRAY[0], ARRAY[gen_random_uuid()], ARRAY[gen_random_uuid()], ARRAY[gen_random_uuid()::text], ARRAY['E-1'], ARRAY[decode(repeat('5a', 16), 'hex')], NULL);
-$make$, api.schema_digest(), (SELECT c.key_digest FROM registry.credential c WHERE c.id = :'credential'),
+$make$, api.schema_digest(), (SELECT c.key_digest FROM registry.credential c WHERE c.id = :'credential'), organization_id,
     account_id, organization_id, case_number, state, request::jsonb::text, answer::jsonb::text, disclosed_sale) AS statements
 FROM bench.template;
 
 -- Between rounds: what pgbench wrote goes, so that every round begins with the same tables.
 CREATE PROCEDURE bench.clear() LANGUAGE plpgsql AS $$
 BEGIN
-    TRUNCATE bench.log_entry;
+    TRUNCATE bench.log_entry, bench.log_search, bench.log_touched;
     DELETE FROM registry.trace_batch i WHERE NOT EXISTS (SELECT FROM registry.log_batch b WHERE b.batch_id = i.batch_id);
     DELETE FROM registry.trace t WHERE NOT EXISTS (SELECT FROM registry.log_batch b WHERE b.batch_id = t.batch_id);
+    DELETE FROM registry.exhibit e WHERE NOT EXISTS (SELECT FROM registry.trace t WHERE t.id = e.trace_id);
 END $$;
 
 CREATE TABLE bench.code (n integer PRIMARY KEY, word text NOT NULL, serial text NOT NULL);

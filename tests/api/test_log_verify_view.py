@@ -150,7 +150,8 @@ def test_stats(log, whole):
     done = accepted(verify(log, "--dir", whole, "--stats"))
     figures = json.loads(done.stdout.splitlines()[-1])
     assert figures["entries"] == SIZE and figures["hashed_bytes"] == SIZE * (34 + 65) and figures["ratio"] > 0
-    assert figures["peak_rss_bytes"] < 200 << 20
+    # Some 15 MiB; under AddressSanitizer what was freed is kept for a while, up to 256 MiB.
+    assert figures["peak_rss_bytes"] < 400 << 20
 
 
 def bits(path, at):

@@ -72,7 +72,8 @@ def test_one_wrong_character(police, registry, pistol):
 
 def test_four_unread_are_a_list_of_leads(police, registry, pistol):
     trace = ask(police, registry, unread(pistol.code, 0, 2, 4, 6))
-    found(trace, pistol.serial, "candidates")
+    # Not always the first: among 841 words another registered code may fit as well.
+    assert trace["state"] == "candidates" and pistol.serial in serials(trace), trace
     assert trace["likelihood_ratio"] < 1e7 and trace["expected_chance_matches"] < 1
 
 
